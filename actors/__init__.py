@@ -1,0 +1,1 @@
+"""The pipeline's work bound to queues: broker, actors, workers."""

@@ -1,0 +1,68 @@
+"""The contract of an OCR engine: subclass `OcrEngine`, declare it under the entry-point group `arsip.ocr_engines`.
+
+An engine lives in a child process of its own, without credentials, with a memory limit and a deadline.
+It is opened once there, recognises many pages, and may be killed at any time.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from engines.types import PageImage, Recognition
+
+
+class EngineOptions(BaseModel):
+    """What a queue may set for its engine; an unknown name is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OcrEngine(ABC):
+    """Reads words from page images.
+
+    Args:
+        options: an instance of the class's `Options`.
+        languages: ISO 639-2 codes in order of preference, such as `("eng", "ind")`; never empty.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[EngineOptions]] = EngineOptions
+
+    def __init__(self, options: EngineOptions, languages: Sequence[str]) -> None:
+        self.options = options
+        self.languages = tuple(languages)
+
+    @property
+    @abstractmethod
+    def version(self) -> str:
+        """The version of the engine and, where it matters, of its model. Needs no `open()`."""
+
+    @abstractmethod
+    def open(self) -> None:
+        """Load the models; called once per process, before the first `recognize`.
+
+        Raises:
+            EngineUnavailable: the engine or its device is not there.
+            LanguageMissing: there is no model for one of `languages`.
+        """
+
+    @abstractmethod
+    def recognize(self, images: Sequence[PageImage]) -> list[Recognition]:
+        """Recognise a batch: one result per image, in the same order. A blank page is an empty result.
+
+        Raises:
+            RecognitionFailed: the engine gave up; the caller tries the images one by one.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the memory back; safe to call twice, or without `open()`."""
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,1 @@
+"""Documents and everything that happens to them, without a queue and without a face."""

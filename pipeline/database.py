@@ -1,0 +1,59 @@
+"""The way to Postgres: connections, transactions, and the one place where driver errors become arsip's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from pipeline.errors import DiskFull, StorageUnavailable
+
+DISK_FULL = "53100"
+
+
+class Database:
+    """A pool of connections to one Postgres database.
+
+    Args:
+        url: `postgresql://user:password@host:port/name`, or with `?host=/socket/directory`.
+        pool_size: connections kept open; one per thread that works.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.engine = create_engine(
+            url.replace("postgresql://", "postgresql+psycopg2://", 1),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 10, "application_name": "arsip"},
+        )
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back on an error.
+
+        Raises:
+            StorageUnavailable: Postgres cannot be reached, or went away; the work can be tried again.
+        """
+        try:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise _translated(error) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise _translated(error) from error
+            raise
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _translated(error: DBAPIError | PoolTimeout) -> StorageUnavailable:
+    cause = getattr(error, "orig", None) or error
+    reason = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+    if getattr(cause, "pgcode", None) == DISK_FULL:
+        return DiskFull(f"PostgreSQL's disk is full ({reason}); free some space, the work is tried again")
+    return StorageUnavailable(f"PostgreSQL is not reachable ({reason}); check the server and ARSIP_DATABASE_URL")

@@ -1,0 +1,144 @@
+"""Everything that arsip raises on purpose. `code` is stable: it stands in tables, JSON output and dead letters.
+
+    ArsipError
+    ├── ConfigurationError           start only: a setting, plug-in or installation is wrong
+    │   └── NotInstalled             an optional part is missing; the message says what to install
+    ├── NotFound                     no such document, page or job
+    ├── PermanentError               the same input fails again: never retried
+    │   ├── UnreadableFile           intake could not read the file (permission, vanished, not a file)
+    │   ├── EmptyFile
+    │   ├── UnsupportedType
+    │   ├── CorruptDocument
+    │   ├── EncryptedDocument
+    │   ├── NoPages
+    │   ├── TooLarge                 more bytes, pages or pixels than the limits allow
+    │   ├── CorruptPage              one page of a document that can otherwise be read
+    │   ├── LanguageUnavailable
+    │   ├── AllPagesFailed
+    │   └── RetriesExhausted
+    └── TransientError               may pass: retried with backoff
+        ├── StorageUnavailable       Postgres, the blob store or its disk
+        │   └── DiskFull
+        ├── IndexUnavailable
+        ├── QueueUnavailable         Redis
+        ├── EngineFailed             the engine raised
+        ├── EngineTimedOut           the child was killed at its deadline
+        ├── EngineCrashed            the child died
+        └── OutOfMemory              the child exceeded its memory limit
+
+A message says what failed, on which document and page, and what to do.
+"""
+
+from typing import ClassVar
+
+
+class ArsipError(Exception):
+    code: ClassVar[str] = "error"
+
+
+class ConfigurationError(ArsipError):
+    code = "configuration"
+
+
+class NotInstalled(ConfigurationError):
+    code = "not_installed"
+
+
+class NotFound(ArsipError):
+    code = "not_found"
+
+
+class PermanentError(ArsipError):
+    code = "permanent"
+
+
+class UnreadableFile(PermanentError):
+    code = "unreadable_file"
+
+
+class EmptyFile(PermanentError):
+    code = "empty_file"
+
+
+class UnsupportedType(PermanentError):
+    code = "unsupported_type"
+
+
+class CorruptDocument(PermanentError):
+    code = "corrupt_document"
+
+
+class EncryptedDocument(PermanentError):
+    code = "encrypted_document"
+
+
+class NoPages(PermanentError):
+    code = "no_pages"
+
+
+class TooLarge(PermanentError):
+    code = "too_large"
+
+
+class CorruptPage(PermanentError):
+    code = "corrupt_page"
+
+
+class LanguageUnavailable(PermanentError):
+    code = "language_unavailable"
+
+
+class AllPagesFailed(PermanentError):
+    code = "all_pages_failed"
+
+
+class RetriesExhausted(PermanentError):
+    code = "retries_exhausted"
+
+
+class TransientError(ArsipError):
+    code = "transient"
+
+
+class StorageUnavailable(TransientError):
+    code = "storage_unavailable"
+
+
+class DiskFull(StorageUnavailable):
+    code = "disk_full"
+
+
+class IndexUnavailable(TransientError):
+    code = "index_unavailable"
+
+
+class QueueUnavailable(TransientError):
+    code = "queue_unavailable"
+
+
+class EngineFailed(TransientError):
+    code = "engine_failed"
+
+
+class EngineTimedOut(TransientError):
+    code = "engine_timed_out"
+
+
+class EngineCrashed(TransientError):
+    code = "engine_crashed"
+
+
+class OutOfMemory(TransientError):
+    code = "out_of_memory"
+
+
+def _classes(base: type[ArsipError]) -> dict[str, type[ArsipError]]:
+    found = {base.code: base}
+    for sub in base.__subclasses__():
+        found |= _classes(sub)
+    return found
+
+
+def from_code(code: str, message: str) -> ArsipError:
+    """The error that another process described by its code; an unknown code becomes a plain `ArsipError`."""
+    return _classes(ArsipError).get(code, ArsipError)(message)

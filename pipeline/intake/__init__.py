@@ -1,0 +1,1 @@
+"""From a path to a stored document with its first job."""

@@ -1,0 +1,1 @@
+"""Code that opens untrusted bytes; it runs in a sandboxed child only."""

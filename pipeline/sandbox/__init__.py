@@ -1,0 +1,1 @@
+"""Killable child processes for everything that opens untrusted bytes."""

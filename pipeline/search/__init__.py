@@ -1,0 +1,1 @@
+"""Search backends: the contract and the one on Postgres."""

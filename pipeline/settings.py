@@ -1,0 +1,165 @@
+"""All settings, read once at the edge (a CLI callback, a worker's start) and passed down.
+
+Each field is an environment variable with the prefix `ARSIP_`: `raster_dpi` is `ARSIP_RASTER_DPI`. The names that
+operators of the older PHP system know (`WORKER_MAX_JOBS`, `REDIS_QUEUE`, ...) work too.
+"""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import platformdirs
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Seconds = Annotated[float, Field(gt=0)]
+Megabytes = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Priority(StrEnum):
+    """How a worker orders the messages that it holds; Redis itself knows no priority."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class QueueSettings(BaseModel):
+    """How the messages of one queue are worked: time limit of a job in seconds, retries after the first try."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    priority: Priority = Priority.HIGH
+    time_limit: Seconds
+    retries: Annotated[int, Field(ge=0)]
+    min_backoff: Seconds
+    max_backoff: Seconds = 3600
+
+
+class OcrQueueSettings(QueueSettings):
+    """A queue whose pages one engine reads; the queue's name is `ocr.` and the key it stands under."""
+
+    engine: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    time_limit: Seconds = 3600
+    retries: Annotated[int, Field(ge=0)] = 2
+    min_backoff: Seconds = 60
+
+
+class NumberPattern(BaseModel):
+    """A document-number pattern: the group `number` of the regular expression is the number.
+
+    Patterns are tried in order of `weight`, the largest first; the first page that has a match decides.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    expression: str
+    weight: float = 1.0
+
+    @field_validator("expression")
+    @classmethod
+    def _compiles_with_group(cls, value: str) -> str:
+        if "number" not in re.compile(value).groupindex:
+            raise ValueError("the regular expression needs a group (?P<number>...)")
+        return value
+
+
+def _legacy(name: str, *old: str) -> AliasChoices:
+    return AliasChoices(f"ARSIP_{name}", *old)
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="ARSIP_", env_nested_delimiter="__", frozen=True, populate_by_name=True, extra="ignore"
+    )
+
+    home: Path = Field(default_factory=lambda: platformdirs.user_data_path("arsip"))
+    """Where the embedded servers, the local blobs and scratch files live."""
+    database_url: SecretStr | None = None
+    """A `postgresql://` URL; without one, an embedded PostgreSQL is started in `home`."""
+    redis_url: SecretStr | None = None
+    """A `redis://` or `unix://` URL; without one, an embedded Valkey is started in `home`."""
+    redis_namespace: str = "arsip"
+    blob_url: str | None = None
+    """`s3://bucket/prefix`, `file:///path` or any URL that obstore knows; default: `home`/blobs."""
+    search_index: str = "postgres"
+    log_level: str = "INFO"
+
+    languages: str = "eng"
+    """Languages of documents that name none, joined by +, such as `eng+ind`."""
+    default_ocr_queue: str = "ocr.tesseract"
+    ingest_queue: QueueSettings = QueueSettings(time_limit=1800, retries=3, min_backoff=15)
+    ocr_queues: dict[str, OcrQueueSettings] = Field(
+        default_factory=lambda: {"tesseract": OcrQueueSettings(engine="tesseract")}
+    )
+    index_queue: QueueSettings = QueueSettings(priority=Priority.MEDIUM, time_limit=600, retries=3, min_backoff=15)
+    queue_window: Annotated[int, Field(gt=0)] = 1000
+    """At most about this many messages of one queue lie in Redis; the other jobs wait in Postgres."""
+
+    max_file_mb: Megabytes = 2048
+    max_pages: Annotated[int, Field(gt=0)] = 10_000
+    raster_dpi: Annotated[int, Field(ge=72, le=1200)] = 300
+    max_page_megapixels: Annotated[int, Field(gt=0)] = 100
+    """A page raster above it is made at a lower resolution, and the page says so."""
+    max_image_megapixels: Annotated[int, Field(gt=0)] = 500
+    """An image file that declares more pixels than this is refused before it is decoded."""
+    page_time_limit: Seconds = 180
+    pages_per_job: Annotated[int, Field(gt=0)] = 4
+
+    text_layer_min_characters: Annotated[int, Field(ge=0)] = 50
+    text_layer_margin: Fraction = 0.125
+    """Share of the page's width and height at each edge where characters do not count."""
+    text_layer_max_garbled: Fraction = 0.1
+    image_cover_for_ocr: Fraction = 0.7
+    """A page with text is recognised all the same when images cover more of it than this and its text is thin."""
+
+    sandbox_memory_mb: Megabytes = 3072
+    """Address space of a child that opens documents."""
+    sandbox_max_pages: Annotated[int, Field(gt=0)] = 200
+    """A child is replaced after so many pages."""
+
+    number_patterns: tuple[NumberPattern, ...] | None = None
+    """Replaces the built-in document-number patterns."""
+
+    lease_seconds: Seconds = 120
+    lease_renew_seconds: Seconds = 20
+    worker_queues: Annotated[tuple[str, ...], Field(validation_alias=_legacy("WORKER_QUEUES", "REDIS_QUEUE"))] = ()
+    """Queues that a worker takes; empty: all. As JSON, or one name."""
+    worker_max_tries: Annotated[
+        int | None, Field(gt=0, validation_alias=_legacy("WORKER_MAX_TRIES", "WORKER_MAX_TRIES"))
+    ] = None
+    """Tries of a job on every queue, the first one included; replaces the queues' own `retries`."""
+
+    @field_validator("worker_queues", mode="before")
+    @classmethod
+    def _one_name_is_a_list(cls, value: object) -> object:
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _default_queue_exists(self) -> Self:
+        if self.default_ocr_queue not in self.ocr_queue_names:
+            raise ValueError(
+                f"default_ocr_queue is {self.default_ocr_queue!r}; known: {', '.join(self.ocr_queue_names)}"
+            )
+        if self.lease_renew_seconds >= self.lease_seconds:
+            raise ValueError("lease_renew_seconds must be less than lease_seconds")
+        return self
+
+    @property
+    def ocr_queue_names(self) -> tuple[str, ...]:
+        return tuple(f"ocr.{name}" for name in self.ocr_queues)
+
+    @property
+    def queues(self) -> dict[str, QueueSettings]:
+        """Every queue that carries documents, by its full name."""
+        queues: dict[str, QueueSettings] = {"ingest": self.ingest_queue}
+        queues |= {f"ocr.{name}": queue for name, queue in self.ocr_queues.items()}
+        return queues | {"index": self.index_queue}
+
+    def tries(self, queue: str) -> int:
+        """How often a job of this queue is started before it fails for good."""
+        return self.worker_max_tries or self.queues[queue].retries + 1

@@ -1,0 +1,1 @@
+"""The stages a document goes through, as plain functions."""

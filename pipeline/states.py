@@ -1,0 +1,61 @@
+"""The states of documents, jobs and pages, and the moves between them. Nothing else decides what may follow what."""
+
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """A step of a document's way; one job does one stage of one document or page range."""
+
+    INGEST = "ingest"
+    OCR = "ocr"
+    INDEX = "index"
+
+
+class DocumentStatus(StrEnum):
+    PENDING = "PENDING"
+    PROCESSING = "PROCESSING"
+    PROCESSED = "PROCESSED"
+    PARTIAL = "PARTIAL"
+    FAILED = "FAILED"
+
+    @property
+    def final(self) -> bool:
+        return self in FINAL
+
+
+class JobStatus(StrEnum):
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+class PageStatus(StrEnum):
+    PENDING = "PENDING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
+FINAL = frozenset({DocumentStatus.PROCESSED, DocumentStatus.PARTIAL, DocumentStatus.FAILED})
+
+DOCUMENT_MOVES: dict[DocumentStatus, frozenset[DocumentStatus]] = {
+    DocumentStatus.PENDING: frozenset({DocumentStatus.PROCESSING, DocumentStatus.FAILED}),
+    DocumentStatus.PROCESSING: FINAL,
+    # A final document starts again only when a person reprocesses it.
+    DocumentStatus.PROCESSED: frozenset({DocumentStatus.PENDING}),
+    DocumentStatus.PARTIAL: frozenset({DocumentStatus.PENDING}),
+    DocumentStatus.FAILED: frozenset({DocumentStatus.PENDING}),
+}
+
+JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.PENDING: frozenset({JobStatus.RUNNING}),
+    # RUNNING to RUNNING: the lease ran out and another worker took the job.
+    JobStatus.RUNNING: frozenset({JobStatus.RUNNING, JobStatus.PENDING, JobStatus.COMPLETED, JobStatus.FAILED}),
+    JobStatus.COMPLETED: frozenset(),
+    JobStatus.FAILED: frozenset({JobStatus.PENDING}),
+}
+
+
+def sources(target: DocumentStatus) -> frozenset[DocumentStatus]:
+    """The states from which a document may become `target`."""
+    return frozenset(status for status, targets in DOCUMENT_MOVES.items() if target in targets)
