@@ -4,6 +4,8 @@
     ├── ConfigurationError           start only: a setting, plug-in or installation is wrong
     │   └── NotInstalled             an optional part is missing; the message says what to install
     ├── NotFound                     no such document, page or job
+    ├── Interrupted                  the worker is told to stop; the job goes back unharmed
+    ├── LeaseLost                    another worker has taken the job; the result is refused
     ├── PermanentError               the same input fails again: never retried
     │   ├── UnreadableFile           intake could not read the file (permission, vanished, not a file)
     │   ├── EmptyFile
@@ -46,6 +48,14 @@ class NotInstalled(ConfigurationError):
 
 class NotFound(ArsipError):
     code = "not_found"
+
+
+class Interrupted(ArsipError):
+    code = "interrupted"
+
+
+class LeaseLost(ArsipError):
+    code = "lease_lost"
 
 
 class PermanentError(ArsipError):

@@ -127,6 +127,10 @@ class Settings(BaseSettings):
 
     lease_seconds: Seconds = 120
     lease_renew_seconds: Seconds = 20
+    ring_every_seconds: Seconds = 30
+    """How often a worker looks for jobs whose message was lost."""
+    worker_grace_seconds: Seconds = 30
+    """How long a worker that is told to stop may finish the page in hand."""
     worker_queues: Annotated[tuple[str, ...], Field(validation_alias=_legacy("WORKER_QUEUES", "REDIS_QUEUE"))] = ()
     """Queues that a worker takes; empty: all. As JSON, or one name."""
     worker_max_tries: Annotated[

@@ -1,0 +1,70 @@
+"""Rings for waiting jobs: a message says only "look at job N", and a bounded window of them lies in Redis."""
+
+import logging
+from collections.abc import Collection
+
+import redis
+from dramatiq import Message
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.errors import BrokerConnectionError
+
+from pipeline.database import Database
+from pipeline.errors import StorageUnavailable
+from pipeline.settings import Settings
+from pipeline.store import jobs
+
+logger = logging.getLogger(__name__)
+
+LOST_AFTER = 120.0
+"""Seconds after which a message counts as lost while others still lie in the queue."""
+LOST_AFTER_WHEN_EMPTY = 5.0
+"""The same when nothing lies in the queue or in a worker's hands: then the message can only be lost."""
+
+
+def actor_name(queue: str) -> str:
+    """The actor that works a queue, as its messages name it."""
+    return f"work.{queue}"
+
+
+class Doorbell:
+    def __init__(self, broker: RedisBroker, database: Database, settings: Settings) -> None:
+        self._broker = broker
+        self._database = database
+        self._settings = settings
+
+    def ring(self, queues: Collection[str]) -> int:
+        """Send messages for jobs that wait in these queues, as far as the window has room; returns how many.
+
+        A part that is away is logged, never raised: the jobs are rows, and the next ring finds them.
+        """
+        return sum(self._ring(queue) for queue in queues)
+
+    def ring_all(self) -> int:
+        return self.ring(self._settings.queues)
+
+    def _ring(self, queue: str) -> int:
+        try:
+            held = int(self._broker.client.hlen(f"{self._broker.namespace}:{queue}.msgs"))
+            window = self._settings.queue_window
+            if held > window // 2:
+                return 0
+            with self._database.session() as session:
+                again_after = LOST_AFTER if held else LOST_AFTER_WHEN_EMPTY
+                ids = jobs.take_waiting(session, queue, window - held, again_after=again_after)
+            return self._send(queue, ids)
+        except (redis.RedisError, BrokerConnectionError, StorageUnavailable) as error:
+            logger.warning("could not ring for queue %s, the jobs wait: %s", queue, error)
+            return 0
+
+    def _send(self, queue: str, ids: list[int]) -> int:
+        for sent, job_id in enumerate(ids):
+            message: Message[None] = Message(
+                queue_name=queue, actor_name=actor_name(queue), args=(job_id,), kwargs={}, options={}
+            )
+            try:
+                self._broker.enqueue(message)
+            except (redis.RedisError, BrokerConnectionError):
+                with self._database.session() as session:
+                    jobs.unring(session, ids[sent:])
+                raise
+        return len(ids)

@@ -1,0 +1,70 @@
+"""Everything a worker process works with, opened together: servers, archive, sandboxed reader, broker, actors."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from threading import Event, Thread
+
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.middleware import Middleware
+
+from actors.broker import build_broker
+from actors.doorbell import Doorbell
+from actors.stages import declare_actors
+from pipeline.archive import open_archive
+from pipeline.sandbox.reader import open_reader
+from pipeline.settings import Settings
+from pipeline.stack import open_stack
+from pipeline.stages.runner import JobRunner
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    broker: RedisBroker
+    runner: JobRunner
+
+
+@contextmanager
+def open_workbench(settings: Settings, *middleware: Middleware) -> Iterator[Workbench]:
+    """Open what a worker needs; it rings for waiting jobs at once and from then on regularly.
+
+    Raises:
+        ConfigurationError: a setting, a plug-in or an installation is wrong.
+        StorageUnavailable: Postgres cannot be reached.
+    """
+    with (
+        open_stack(settings) as urls,
+        open_archive(settings, urls.database) as archive,
+        closing(open_reader(settings)) as reader,
+    ):
+        broker = build_broker(settings, urls.redis, *middleware)
+        doorbell = Doorbell(broker, archive.database, settings)
+        runner = JobRunner(archive, reader, ring=doorbell.ring, worker=f"{socket.gethostname()}:{os.getpid()}")
+        declare_actors(broker, settings, runner.run)
+        with closing(broker), _ringing(doorbell, settings.ring_every_seconds):
+            yield Workbench(broker=broker, runner=runner)
+
+
+@contextmanager
+def _ringing(doorbell: Doorbell, every: float) -> Iterator[None]:
+    """Ring for all queues now and every so many seconds, so that a lost message is only late."""
+    done = Event()
+
+    def ring() -> None:
+        while True:
+            doorbell.ring_all()
+            if done.wait(every):
+                return
+
+    thread = Thread(target=ring, name="doorbell", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

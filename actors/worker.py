@@ -1,0 +1,98 @@
+"""One worker process: `python -m actors.worker [--queues a,b]`. It takes one job at a time and exits when it is told.
+
+`arsip worker` starts as many of them as there are slots and starts again those that exit.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Collection
+from threading import Event
+from types import FrameType
+
+from dramatiq import Worker
+
+from actors.workbench import Workbench, open_workbench
+from pipeline.errors import ConfigurationError, StorageUnavailable
+from pipeline.logs import configure_logging
+from pipeline.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+EXIT_UNAVAILABLE = 69
+"""EX_UNAVAILABLE of sysexits.h: a server is away, or the worker's threads died; starting again may help."""
+EXIT_CONFIGURATION = 78
+"""EX_CONFIG of sysexits.h: starting again does not help."""
+EXIT_KILLED = 130
+
+POLL_MILLISECONDS = 100
+"""How long an idle worker sleeps at most between two looks at a queue; dramatiq's default is 1000."""
+
+
+def run_worker(settings: Settings, queues: Collection[str]) -> int:
+    """Work until SIGTERM or SIGINT; a second signal stops at once.
+
+    Args:
+        queues: names of the queues to take; empty: all.
+
+    Returns:
+        The exit code.
+    """
+    stop = Event()
+    _stop_on_signals(stop)
+    with open_workbench(settings) as bench:
+        worker = Worker(bench.broker, queues=set(queues) or None, worker_timeout=POLL_MILLISECONDS, worker_threads=1)
+        # One message in hand and none behind it: another worker could do the second one now.
+        worker.queue_prefetch = 1
+        bench.broker.emit_after("process_boot")
+        worker.start()
+        supervisor = os.getppid()
+        while not stop.wait(0.5) and os.getppid() == supervisor:
+            if not all(thread.is_alive() for thread in worker.workers):
+                logger.error("a worker thread died; the process exits so that it can be started anew")
+                return EXIT_UNAVAILABLE
+        _shut_down(bench, worker, settings.worker_grace_seconds)
+    return 0
+
+
+def _shut_down(bench: Workbench, worker: Worker, grace: float) -> None:
+    bench.runner.stop()
+    worker.stop(timeout=round(grace * 1000))
+    if any(thread.is_alive() for thread in worker.workers):
+        logger.warning("a page is not done after %g s of grace; it is given up and its job handed back", grace)
+        bench.runner.abandon()
+        for thread in worker.workers:
+            thread.join(timeout=5)
+
+
+def _stop_on_signals(stop: Event) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        if stop.is_set():
+            os._exit(EXIT_KILLED)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m actors.worker", description=__doc__)
+    parser.add_argument("--queues", default="", help="names of queues, joined by commas; default: all")
+    arguments = parser.parse_args()
+    try:
+        settings = Settings()
+        configure_logging(settings.log_level)
+        queues = tuple(filter(None, arguments.queues.split(","))) or settings.worker_queues
+        return run_worker(settings, queues)
+    except (ConfigurationError, ValueError) as error:
+        print(f"arsip worker: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_CONFIGURATION
+    except StorageUnavailable as error:
+        print(f"arsip worker: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_UNAVAILABLE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""The `arsip` command: its sub-commands, and what becomes of an error."""
+
+import sys
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from cli import database, documents, ingest, search, worker
+from cli.console import complain
+from pipeline.errors import ArsipError, ConfigurationError, TransientError
+from pipeline.logs import configure_logging
+from pipeline.settings import Settings
+
+EXIT_FAILED = 1
+EXIT_UNAVAILABLE = 69
+"""EX_UNAVAILABLE of sysexits.h."""
+EXIT_CONFIGURATION = 78
+"""EX_CONFIG of sysexits.h."""
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="arsip",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Turns folders of scans and PDFs into a searchable archive.\n\n"
+    "Without configuration it runs on an embedded PostgreSQL and Valkey under ARSIP_HOME.",
+    epilog="Start with: `arsip ingest FOLDER`, then `arsip search WORDS`.",
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _settings(
+    context: typer.Context,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to standard error.")] = False,
+) -> None:
+    settings = Settings()
+    configure_logging("DEBUG" if verbose else "WARNING")
+    context.obj = settings
+
+
+app.command("ingest")(ingest.ingest)
+app.command("search")(search.search)
+app.add_typer(documents.app, name="documents")
+app.command("worker")(worker.worker)
+app.add_typer(database.app, name="db")
+
+
+def run() -> None:
+    """The console script: every error that arsip raises on purpose ends as one clear line and an exit code."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        complain("stopped")
+        sys.exit(EXIT_INTERRUPTED)
+    except ValidationError as error:
+        for fault in error.errors():
+            setting = "ARSIP_" + "__".join(map(str, fault["loc"])).upper()
+            complain(f"{setting}: {fault['msg']}")
+        sys.exit(EXIT_CONFIGURATION)
+    except ArsipError as error:
+        complain(f"{error} [{error.code}]")
+        sys.exit(_exit_code(error))
+
+
+def _exit_code(error: ArsipError) -> int:
+    if isinstance(error, ConfigurationError):
+        return EXIT_CONFIGURATION
+    if isinstance(error, TransientError):
+        return EXIT_UNAVAILABLE
+    return EXIT_FAILED

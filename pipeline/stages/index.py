@@ -1,0 +1,91 @@
+"""Index: find the document number, hand the text to the search index, and give the document its final state."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.errors import AllPagesFailed
+from pipeline.numbers import DocumentNumber, PageText, find_document_number
+from pipeline.search.contract import IndexedDocument, IndexedPage
+from pipeline.stages.work import Work
+from pipeline.states import DocumentStatus, PageStatus
+from pipeline.store import documents, jobs, pages
+from pipeline.tables import Document, Page
+
+NUMBER_PAGES = 5
+"""A document states its own number on its first pages; what stands further back is mostly somebody else's."""
+
+
+def index(work: Work) -> frozenset[str]:
+    """Work on an index job; it is the last, so no queue gets a job.
+
+    Raises:
+        IndexUnavailable: the search index is away.
+        LeaseLost: another worker has the job.
+    """
+    with work.archive.database.session() as session:
+        document = documents.load(session, work.lease.document_id)
+        read = pages.listed(session, document.id)
+        first = [pages.one(session, document.id, page.number) for page in read[:NUMBER_PAGES] if page.text]
+    number = find_document_number(
+        [PageText(number=page.number, text=page.text or "", words=page.words or []) for page in first],
+        patterns=work.archive.settings.number_patterns,
+    )
+    status = _final_status(read)
+    if status != DocumentStatus.FAILED:
+        work.archive.index.upsert(_indexed(document, status, number, read))
+    with work.document_locked() as (session, _):
+        documents.finish(
+            session,
+            document.id,
+            status,
+            error=_all_failed(read) if status == DocumentStatus.FAILED else None,
+            indexed=status != DocumentStatus.FAILED,
+            number=number and number.value,
+            metadata=_metadata(read, number),
+        )
+        jobs.complete(session, work.lease)
+    return frozenset()
+
+
+def _final_status(read: Sequence[Page]) -> DocumentStatus:
+    failed = sum(page.status == PageStatus.FAILED for page in read)
+    if failed == 0:
+        return DocumentStatus.PROCESSED
+    return DocumentStatus.FAILED if failed == len(read) else DocumentStatus.PARTIAL
+
+
+def _all_failed(read: Sequence[Page]) -> AllPagesFailed:
+    return AllPagesFailed(f"none of the {len(read)} pages could be read; {read[0].failure_reason}")
+
+
+def _indexed(
+    document: Document, status: DocumentStatus, number: DocumentNumber | None, read: Sequence[Page]
+) -> IndexedDocument:
+    return IndexedDocument(
+        id=document.id,
+        name=document.name,
+        status=status,
+        languages=tuple(document.languages.split("+")),
+        extracted_doc_number=number and number.value,
+        created_on=document.created_at.date(),
+        pages=[IndexedPage(number=page.number, text=page.text) for page in read if page.text],
+    )
+
+
+def _metadata(read: Sequence[Page], number: DocumentNumber | None) -> dict[str, Any]:
+    weighted = [(page.confidence, len(page.text or "")) for page in read if page.confidence is not None]
+    characters = sum(length for _, length in weighted)
+    return {
+        "pages": Counter(str(page.method or page.status).lower() for page in read),
+        "engines": sorted({f"{page.engine} {page.engine_version}" for page in read if page.engine}),
+        "confidence": sum(value * length for value, length in weighted) / characters if characters else None,
+        "number": number
+        and {
+            "value": number.value,
+            "page": number.page,
+            "box": number.box,
+            "confidence": number.confidence,
+            "pattern": number.pattern,
+        },
+    }

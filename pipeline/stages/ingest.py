@@ -1,0 +1,88 @@
+"""Ingest: find out what a document is, read the pages that carry good text, send the others to OCR."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from pipeline.errors import EngineCrashed, EngineTimedOut, OutOfMemory, TransientError
+from pipeline.reading.types import PageReading
+from pipeline.stages.work import Work
+from pipeline.states import PageStatus
+from pipeline.store import documents, jobs, pages
+
+PAGES_PER_READ = 16
+"""Pages whose text layer is read in one call: enough to make the call cheap, few enough to keep memory flat."""
+
+CHILD_DIED = (EngineTimedOut, EngineCrashed, OutOfMemory)
+
+
+def ingest(work: Work) -> frozenset[str]:
+    """Work on an ingest job.
+
+    Returns:
+        The names of the queues that got jobs.
+
+    Raises:
+        PermanentError: the document cannot be opened at all.
+        TransientError: a page's child died, or a part is away; pages that were read are kept.
+        LeaseLost: another worker has the job.
+    """
+    document = work.document()
+    with work.archive.blobs.local_copy(document.sha256) as path:
+        info = work.reader.inspect(path, seconds=work.seconds(work.archive.settings.page_time_limit))
+        with work.document_locked() as (session, _):
+            documents.start(session, document.id, media_type=info.media_type, page_count=info.page_count)
+            unread = pages.pending(session, document.id)
+        need_ocr = _read(work, path, info.media_type, unread, tables=document.extract_tables)
+    with work.document_locked() as (session, document):
+        ranges = page_ranges(need_ocr, work.archive.settings.pages_per_job)
+        added = jobs.add_ocr(session, document.id, document.ocr_queue, ranges)
+        jobs.complete(session, work.lease)
+        return frozenset({document.ocr_queue}) if added else documents.advance(session, document.id)
+
+
+def page_ranges(numbers: Iterable[int], size: int) -> Iterator[tuple[int, int]]:
+    """Page numbers in ascending order as ranges (first, last) of at most `size` pages that follow each other."""
+    for _, run in groupby(enumerate(numbers), key=lambda item: item[1] - item[0]):
+        consecutive = [number for _, number in run]
+        first, last = consecutive[0], consecutive[-1]
+        for start in range(first, last + 1, size):
+            yield start, min(start + size - 1, last)
+
+
+def _read(work: Work, path: Path, media_type: str, unread: Sequence[int], *, tables: bool) -> list[int]:
+    """Read the text layers and store them; returns the numbers of the pages that need OCR."""
+    need_ocr: list[int] = []
+    trouble: TransientError | None = None
+    for first, last in page_ranges(unread, PAGES_PER_READ):
+        readings, error = _read_range(work, path, media_type, first, last, tables=tables)
+        trouble = trouble or error
+        work.save(readings)
+        need_ocr += [reading.number for reading in readings if reading.status == PageStatus.PENDING]
+    if trouble:
+        raise trouble
+    return need_ocr
+
+
+def _read_range(
+    work: Work, path: Path, media_type: str, first: int, last: int, *, tables: bool
+) -> tuple[list[PageReading], TransientError | None]:
+    """Read a range; if the child dies on it, page by page, so that only the guilty page is missing.
+
+    Returns:
+        The readings, and the error of a page that is worth another try.
+    """
+    settings = work.archive.settings
+    try:
+        seconds = work.seconds(settings.page_time_limit)
+        return work.reader.read_pages(path, media_type, first, last, tables=tables, seconds=seconds), None
+    except CHILD_DIED as error:
+        if first == last:
+            return ([work.failed_page(first, error)], None) if work.last_try else ([], error)
+    readings: list[PageReading] = []
+    trouble: TransientError | None = None
+    for number in range(first, last + 1):
+        found, failure = _read_range(work, path, media_type, number, number, tables=tables)
+        readings += found
+        trouble = trouble or failure
+    return readings, trouble

@@ -1,0 +1,185 @@
+"""Jobs: claimed with a lease and a fencing token, on the database's clock.
+
+A worker claims a job with one atomic UPDATE, renews its lease while it works, and writes every result in a
+transaction that holds the job (`hold`): a worker that lost its lease writes nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from pipeline.errors import ArsipError, LeaseLost
+from pipeline.states import JobStatus, Stage
+from pipeline.tables import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a job; `token` is what every result is checked against."""
+
+    job_id: int
+    document_id: int
+    stage: Stage
+    queue: str
+    first_page: int | None
+    last_page: int | None
+    token: int
+    attempts: int
+    """This try included."""
+
+
+def claim(session: Session, job_id: int, worker: str, seconds: float) -> Lease | None:
+    """Take a job that is pending or whose lease ran out; None if it is done, gone or held by a living worker."""
+    free = or_(
+        Job.status == JobStatus.PENDING,
+        and_(Job.status == JobStatus.RUNNING, Job.leased_until < func.now()),
+    )
+    row = session.execute(
+        update(Job)
+        .where(Job.id == job_id, free)
+        .values(
+            status=JobStatus.RUNNING,
+            token=Job.token + 1,
+            attempts=Job.attempts + 1,
+            worker=worker,
+            leased_until=func.now() + timedelta(seconds=seconds),
+            started_at=func.now(),
+            finished_at=None,
+        )
+        .returning(
+            Job.id, Job.document_id, Job.stage, Job.queue, Job.first_page, Job.last_page, Job.token, Job.attempts
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return Lease(
+        job_id=row.id,
+        document_id=row.document_id,
+        stage=Stage(row.stage),
+        queue=row.queue,
+        first_page=row.first_page,
+        last_page=row.last_page,
+        token=row.token,
+        attempts=row.attempts,
+    )
+
+
+def renew(session: Session, lease: Lease, seconds: float) -> bool:
+    """Prolong the lease to `seconds` from now; False if another worker has the job or it is gone."""
+    renewed = session.execute(
+        update(Job).where(*_held(lease)).values(leased_until=func.now() + timedelta(seconds=seconds)).returning(Job.id)
+    )
+    return renewed.one_or_none() is not None
+
+
+def hold(session: Session, lease: Lease) -> None:
+    """Lock the job until the transaction ends; call it before writing any result.
+
+    Raises:
+        LeaseLost: another worker has the job, or it is gone.
+    """
+    if session.execute(select(Job.id).where(*_held(lease)).with_for_update()).one_or_none() is None:
+        raise LeaseLost(f"job {lease.job_id} was taken by another worker; the result of token {lease.token} is refused")
+
+
+def complete(session: Session, lease: Lease) -> None:
+    _end(session, lease, JobStatus.COMPLETED, None)
+
+
+def fail(session: Session, lease: Lease, error: ArsipError) -> None:
+    """End the job for good."""
+    _end(session, lease, JobStatus.FAILED, error)
+
+
+def release(session: Session, lease: Lease, error: ArsipError, *, wait: float) -> None:
+    """Hand the job back to be tried again, `wait` seconds from now at the earliest."""
+    session.execute(
+        update(Job)
+        .where(*_held(lease))
+        .values(
+            status=JobStatus.PENDING,
+            leased_until=None,
+            not_before=func.now() + timedelta(seconds=wait),
+            rung_at=func.now(),
+            failure_code=error.code,
+            failure_reason=str(error),
+        )
+    )
+
+
+def hand_back(session: Session, lease: Lease) -> None:
+    """Make the job pending at once, as if this try had not been: its worker stops."""
+    session.execute(
+        update(Job)
+        .where(*_held(lease))
+        .values(status=JobStatus.PENDING, leased_until=None, rung_at=None, attempts=Job.attempts - 1)
+    )
+
+
+def add(session: Session, document_id: int, stage: Stage, queue: str) -> bool:
+    """Add the document's job of a stage unless it is there; True if it was added."""
+    added = session.execute(
+        upsert(Job).values(document_id=document_id, stage=stage, queue=queue).on_conflict_do_nothing().returning(Job.id)
+    )
+    return added.one_or_none() is not None
+
+
+def add_ocr(session: Session, document_id: int, queue: str, ranges: Iterable[tuple[int, int]]) -> int:
+    """Add OCR jobs for page ranges (first, last), both included; returns how many."""
+    rows = [
+        {"document_id": document_id, "stage": Stage.OCR, "queue": queue, "first_page": first, "last_page": last}
+        for first, last in ranges
+    ]
+    if rows:
+        session.execute(insert(Job), rows)
+    return len(rows)
+
+
+def take_waiting(session: Session, queue: str, limit: int, *, again_after: float) -> list[int]:
+    """Ids of jobs that need a message, oldest first, marked as rung.
+
+    These are pending jobs that were never rung for, those whose message seems lost (`again_after` seconds old), and
+    running ones whose lease ran out.
+    """
+    quiet = or_(Job.rung_at.is_(None), Job.rung_at < func.now() - timedelta(seconds=again_after))
+    due = or_(Job.not_before.is_(None), Job.not_before < func.now())
+    waiting = or_(
+        and_(Job.status == JobStatus.PENDING, due),
+        and_(Job.status == JobStatus.RUNNING, Job.leased_until < func.now()),
+    )
+    chosen = (
+        select(Job.id)
+        .where(Job.queue == queue, waiting, quiet)
+        .order_by(Job.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = session.scalars(update(Job).where(Job.id.in_(chosen)).values(rung_at=func.now()).returning(Job.id))
+    return sorted(taken)
+
+
+def unring(session: Session, job_ids: Iterable[int]) -> None:
+    """Take the mark back: their messages could not be sent."""
+    session.execute(update(Job).where(Job.id.in_(list(job_ids))).values(rung_at=None))
+
+
+def _held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    return (Job.id == lease.job_id, Job.token == lease.token, Job.status == JobStatus.RUNNING)
+
+
+def _end(session: Session, lease: Lease, status: JobStatus, error: ArsipError | None) -> None:
+    session.execute(
+        update(Job)
+        .where(*_held(lease))
+        .values(
+            status=status,
+            leased_until=None,
+            finished_at=func.now(),
+            failure_code=error and error.code,
+            failure_reason=error and str(error),
+        )
+    )

@@ -1,0 +1,77 @@
+"""Pages: what was read from each, and what is still to be read."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session, undefer
+
+from pipeline.errors import ArsipError, NotFound
+from pipeline.reading.types import PageReading
+from pipeline.states import PageStatus
+from pipeline.tables import Page
+
+STORED = (
+    "status", "method", "width", "height", "unit", "text", "words", "tables", "engine", "engine_version",
+    "engine_options", "languages", "dpi", "notes", "confidence", "duration_ms", "failure_code", "failure_reason",
+)  # fmt: skip
+
+
+def save(session: Session, document_id: int, readings: Iterable[PageReading]) -> None:
+    """Write what was read; PostgreSQL's text cannot hold NUL, so it is dropped."""
+    rows = []
+    for reading in readings:
+        row = {column: getattr(reading, column) for column in STORED}
+        row["text"] = reading.text and reading.text.replace("\0", "")
+        row["words"] = [(text.replace("\0", ""), *rest) for text, *rest in reading.words]
+        rows.append(row | {"document_id": document_id, "number": reading.number})
+    if rows:
+        session.execute(update(Page), rows)
+
+
+def pending(session: Session, document_id: int, first: int = 1, last: int | None = None) -> Sequence[int]:
+    """Numbers of the pages in a range (both ends included) that nobody has read yet."""
+    query = select(Page.number).where(
+        Page.document_id == document_id, Page.status == PageStatus.PENDING, Page.number >= first
+    )
+    if last is not None:
+        query = query.where(Page.number <= last)
+    return session.scalars(query.order_by(Page.number)).all()
+
+
+def fail_pending(
+    session: Session, document_id: int, error: ArsipError, first: int = 1, last: int | None = None
+) -> None:
+    """Give up the pages in a range that nobody has read."""
+    query = update(Page).where(Page.document_id == document_id, Page.status == PageStatus.PENDING, Page.number >= first)
+    if last is not None:
+        query = query.where(Page.number <= last)
+    session.execute(query.values(status=PageStatus.FAILED, failure_code=error.code, failure_reason=str(error)))
+
+
+def listed(session: Session, document_id: int, *, with_words: bool = False) -> Sequence[Page]:
+    query = select(Page).where(Page.document_id == document_id).order_by(Page.number)
+    return session.scalars(query.options(undefer(Page.words), undefer(Page.tables)) if with_words else query).all()
+
+
+def one(session: Session, document_id: int, number: int) -> Page:
+    """One page with its words and tables.
+
+    Raises:
+        NotFound: the document has no such page.
+    """
+    page = session.scalars(
+        select(Page)
+        .where(Page.document_id == document_id, Page.number == number)
+        .options(undefer(Page.words), undefer(Page.tables))
+    ).one_or_none()
+    if page is None:
+        raise NotFound(f"document {document_id} has no page {number}")
+    return page
+
+
+def counts(session: Session, document_id: int) -> Counter[PageStatus]:
+    rows = session.execute(
+        select(Page.status, func.count()).where(Page.document_id == document_id).group_by(Page.status)
+    )
+    return Counter({PageStatus(status): count for status, count in rows})

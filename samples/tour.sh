@@ -1,0 +1,15 @@
+#!/bin/sh
+# The first run: the samples go in, and a few searches show that they came out. Uses $ARSIP and $ARSIP_HOME.
+set -eu
+here=$(dirname "$0")
+say() { printf '\n\033[1m$ arsip %s\033[0m\n' "$*"; }
+
+say ingest samples
+"$ARSIP" ingest "$here"
+for query in 'pemeliharaan' '"maintenance" -invoice' 'invoic*'; do
+  say search "'$query'"
+  "$ARSIP" search "$query"
+done
+say documents list
+"$ARSIP" documents list
+printf '\nThe archive is in %s. Try: ARSIP_HOME=%s %s search WORDS\n' "$ARSIP_HOME" "$ARSIP_HOME" "$ARSIP"
