@@ -1,0 +1,42 @@
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from pipeline.states import DOCUMENT_MOVES, FINAL, JOB_MOVES, DocumentStatus, JobStatus, sources
+
+
+class DocumentWalk(RuleBasedStateMachine):
+    """Any walk along the moves: a document can always still end, and leaves a final state only to start again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.status = DocumentStatus.PENDING
+
+    @rule(data=st.data())
+    def move(self, data: st.DataObject) -> None:
+        target = data.draw(st.sampled_from(sorted(DOCUMENT_MOVES[self.status])))
+        assert self.status in sources(target)
+        self.status = target
+
+    @precondition(lambda self: self.status in FINAL)
+    @rule()
+    def only_reprocessing_leaves_the_end(self) -> None:
+        assert DOCUMENT_MOVES[self.status] == {DocumentStatus.PENDING}
+
+    @invariant()
+    def an_end_can_be_reached(self) -> None:
+        reachable = {self.status}
+        while grown := {target for status in reachable for target in DOCUMENT_MOVES[status]} - reachable:
+            reachable |= grown
+        assert reachable >= FINAL
+
+
+TestDocumentWalk = DocumentWalk.TestCase
+
+
+def test_every_state_has_its_moves() -> None:
+    assert set(DOCUMENT_MOVES) == set(DocumentStatus)
+    assert set(JOB_MOVES) == set(JobStatus)
+
+
+def test_a_done_job_stays_done() -> None:
+    assert JOB_MOVES[JobStatus.COMPLETED] == frozenset()
