@@ -33,7 +33,7 @@ def ingest(work: Work) -> frozenset[str]:
         with work.document_locked() as (session, _):
             documents.start(session, document.id, media_type=info.media_type, page_count=info.page_count)
             unread = pages.pending(session, document.id)
-        need_ocr = _read(work, path, info.media_type, unread, tables=document.extract_tables)
+        need_ocr = _read(work, path, unread, tables=document.extract_tables)
     with work.document_locked() as (session, document):
         ranges = page_ranges(need_ocr, work.archive.settings.pages_per_job)
         added = jobs.add_ocr(session, document.id, document.ocr_queue, ranges)
@@ -50,12 +50,12 @@ def page_ranges(numbers: Iterable[int], size: int) -> Iterator[tuple[int, int]]:
             yield start, min(start + size - 1, last)
 
 
-def _read(work: Work, path: Path, media_type: str, unread: Sequence[int], *, tables: bool) -> list[int]:
+def _read(work: Work, path: Path, unread: Sequence[int], *, tables: bool) -> list[int]:
     """Read the text layers and store them; returns the numbers of the pages that need OCR."""
     need_ocr: list[int] = []
     trouble: TransientError | None = None
     for first, last in page_ranges(unread, PAGES_PER_READ):
-        readings, error = _read_range(work, path, media_type, first, last, tables=tables)
+        readings, error = _read_range(work, path, first, last, tables=tables)
         trouble = trouble or error
         work.save(readings)
         need_ocr += [reading.number for reading in readings if reading.status == PageStatus.PENDING]
@@ -65,7 +65,7 @@ def _read(work: Work, path: Path, media_type: str, unread: Sequence[int], *, tab
 
 
 def _read_range(
-    work: Work, path: Path, media_type: str, first: int, last: int, *, tables: bool
+    work: Work, path: Path, first: int, last: int, *, tables: bool
 ) -> tuple[list[PageReading], TransientError | None]:
     """Read a range; if the child dies on it, page by page, so that only the guilty page is missing.
 
@@ -75,14 +75,14 @@ def _read_range(
     settings = work.archive.settings
     try:
         seconds = work.seconds(settings.page_time_limit)
-        return work.reader.read_pages(path, media_type, first, last, tables=tables, seconds=seconds), None
+        return work.reader.read_pages(path, first, last, tables=tables, seconds=seconds), None
     except CHILD_DIED as error:
         if first == last:
             return ([work.failed_page(first, error)], None) if work.last_try else ([], error)
     readings: list[PageReading] = []
     trouble: TransientError | None = None
     for number in range(first, last + 1):
-        found, failure = _read_range(work, path, media_type, number, number, tables=tables)
+        found, failure = _read_range(work, path, number, number, tables=tables)
         readings += found
         trouble = trouble or failure
     return readings, trouble

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.errors import EngineFailed, PermanentError, TransientError
-from pipeline.reading.types import PageReading
+from pipeline.reading.types import EngineSpec, PageReading
 from pipeline.settings import OcrQueueSettings
 from pipeline.stages.ingest import CHILD_DIED
 from pipeline.stages.work import Work
@@ -45,15 +45,9 @@ def recognize(work: Work) -> frozenset[str]:
 def _recognize_page(work: Work, document: Document, path: Path, number: int) -> PageReading:
     queue = work.archive.settings.queues[work.lease.queue]
     assert isinstance(queue, OcrQueueSettings)
+    engine = EngineSpec(queue.engine, queue.options, document.languages)
     try:
-        return work.reader.recognize_page(
-            path,
-            document.media_type,
-            number,
-            engine_name=queue.engine,
-            options=queue.options,
-            languages=document.languages,
-            seconds=work.seconds(work.archive.settings.page_time_limit),
-        )
+        seconds = work.seconds(work.archive.settings.page_time_limit)
+        return work.reader.recognize_page(path, number, engine, seconds=seconds)
     except PermanentError as error:
         return work.failed_page(number, error)

@@ -46,6 +46,10 @@ class JobRunner:
         """Hand running jobs back at their next page and claim no more."""
         self._stopping.set()
 
+    def abandon(self) -> None:
+        """Give up the page in hand: its child is killed, and the job goes back."""
+        self._reader.abandon()
+
     def run(self, job_id: int) -> None:
         """Do the job unless it is done, gone, or held by a living worker.
 

@@ -1,0 +1,86 @@
+"""The stages' way to read documents: typed, and done in the sandbox."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.errors import EngineCrashed
+from pipeline.reading.types import DocumentInfo, EngineSpec, Limits, PageReading, RasterRules, TextLayerRules
+from pipeline.sandbox.sandbox import Sandbox, SandboxLimits
+from pipeline.settings import Settings
+
+T = TypeVar("T")
+
+TASKS = "pipeline.reading.tasks:tasks"
+
+
+class DocumentReader:
+    """Every method raises `EngineTimedOut`, `EngineCrashed` or `OutOfMemory` when the child hangs, dies or bloats."""
+
+    def __init__(self, sandbox: Sandbox, settings: Settings) -> None:
+        self._sandbox = sandbox
+        self._limits = Limits(settings.max_pages, settings.max_image_megapixels)
+        self._raster = RasterRules(settings.raster_dpi, settings.max_page_megapixels, settings.max_image_megapixels)
+        self._rules = TextLayerRules(
+            min_characters=settings.text_layer_min_characters,
+            margin=settings.text_layer_margin,
+            max_garbled=settings.text_layer_max_garbled,
+            image_cover=settings.image_cover_for_ocr,
+        )
+        self._info = TypeAdapter(DocumentInfo)
+        self._readings = TypeAdapter(list[PageReading])
+
+    def inspect(self, path: Path, *, seconds: float) -> DocumentInfo:
+        """What the document is and how many pages it has.
+
+        Raises:
+            UnsupportedType, EmptyFile, CorruptDocument, EncryptedDocument, NoPages, TooLarge: it cannot be read at all.
+        """
+        return self._validated(self._info, self._call("inspect", path, {}, seconds=seconds))
+
+    def read_pages(self, path: Path, first: int, last: int, *, tables: bool, seconds: float) -> list[PageReading]:
+        """Read the text layers of pages `first` to `last`, both included.
+
+        A page is DONE (text or blank), PENDING (it needs OCR) or FAILED (with code and reason).
+        """
+        arguments = {"first": first, "last": last, "tables": tables, "rules": asdict(self._rules)}
+        answer = self._call("read_pages", path, arguments, seconds=seconds, pages=last - first + 1)
+        return self._validated(self._readings, answer)
+
+    def recognize_page(self, path: Path, number: int, engine: EngineSpec, *, seconds: float) -> PageReading:
+        """Draw one page and recognise it.
+
+        Raises:
+            CorruptPage, TooLarge, LanguageUnavailable: this page cannot be recognised.
+            NotInstalled: the engine is not there.
+            EngineFailed: the engine gave up.
+        """
+        arguments = {"number": number, "raster": asdict(self._raster), "engine": asdict(engine)}
+        answer = self._call("recognize_page", path, arguments, seconds=seconds, pages=1)
+        return self._validated(self._readings, [answer])[0]
+
+    def abandon(self) -> None:
+        """Kill the child though it works; whoever waits for it gets `EngineCrashed`."""
+        self._sandbox.abandon()
+
+    def close(self) -> None:
+        self._sandbox.close()
+
+    def _call(self, task: str, path: Path, more: Mapping[str, object], *, seconds: float, pages: int = 0) -> Any:
+        arguments = {"path": str(path), "limits": asdict(self._limits), **more}
+        return self._sandbox.call(task, arguments, seconds=seconds, pages=pages)
+
+    @staticmethod
+    def _validated(adapter: TypeAdapter[T], answer: object) -> T:
+        try:
+            return adapter.validate_python(answer)
+        except ValidationError as error:
+            raise EngineCrashed(f"the sandboxed process answered nonsense: {error.errors()[0]['msg']}") from error
+
+
+def open_reader(settings: Settings) -> DocumentReader:
+    limits = SandboxLimits(memory_mb=settings.sandbox_memory_mb, max_pages=settings.sandbox_max_pages)
+    return DocumentReader(Sandbox(TASKS, limits), settings)
