@@ -63,7 +63,6 @@ def ingest(
                 if watch:
                     watch.wait()
         except KeyboardInterrupt:
-            results.close()
             report.summary(waited=False)
             complain("stopped; nothing is lost, the same command goes on from here")
             raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -202,7 +202,10 @@ class SearchPage(Base):
     """The Postgres search index: one row per page, owned by `pipeline.search.postgres` alone."""
 
     __tablename__ = "search_pages"
-    __table_args__ = (Index("ix_search_pages_lexemes", "lexemes", postgresql_using="gin"),)
+    __table_args__ = (
+        Index("ix_search_pages_lexemes", "lexemes", postgresql_using="gin"),
+        Index("ix_search_pages_configuration", "configuration"),
+    )
 
     document_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)

@@ -165,6 +165,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("document_id", "number", name="pk_search_pages"),
     )
+    op.create_index("ix_search_pages_configuration", "search_pages", ["configuration"], unique=False)
     op.create_index("ix_search_pages_lexemes", "search_pages", ["lexemes"], unique=False, postgresql_using="gin")
 
 

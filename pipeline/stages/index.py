@@ -41,7 +41,7 @@ def index(work: Work) -> frozenset[str]:
             status,
             error=_all_failed(read) if status == DocumentStatus.FAILED else None,
             indexed=status != DocumentStatus.FAILED,
-            number=number and number.value,
+            number=number.value if number else None,
             metadata=_metadata(read, number),
         )
         jobs.complete(session, work.lease)
@@ -67,7 +67,7 @@ def _indexed(
         name=document.name,
         status=status,
         languages=tuple(document.languages.split("+")),
-        extracted_doc_number=number and number.value,
+        extracted_doc_number=number.value if number else None,
         created_on=document.created_at.date(),
         pages=[IndexedPage(number=page.number, text=page.text) for page in read if page.text],
     )
