@@ -5,9 +5,7 @@ with OpenMP's threads each are slower than with one by an order of magnitude (te
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Literal
 
 from engines.contract import EngineOptions, OcrEngine
 from engines.errors import EngineUnavailable, RecognitionFailed
@@ -24,8 +22,8 @@ MAX_SIDE = 32767
 
 
 class TesseractOptions(EngineOptions):
-    page_segmentation: Annotated[int, Field(ge=1, le=13)] = 3
-    """Tesseract's page segmentation mode: 3 finds the blocks of upright pages, 1 turns the page upright first."""
+    page_segmentation: Literal[1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13] = 3
+    """Tesseract's mode: 3 finds the blocks of an upright page, 1 turns the page upright first; 0 and 2 read nothing."""
 
 
 class TesseractEngine(OcrEngine):
