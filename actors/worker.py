@@ -30,6 +30,9 @@ EXIT_KILLED = 130
 POLL_MILLISECONDS = 100
 """How long an idle worker sleeps at most between two looks at a queue; dramatiq's default is 1000."""
 
+PREFETCH = 2
+"""Messages of a queue in hand, the running one included. With 1 the worker idles for a poll after every job."""
+
 
 def run_worker(settings: Settings, queues: Collection[str]) -> int:
     """Work until SIGTERM or SIGINT; a second signal stops at once.
@@ -44,8 +47,7 @@ def run_worker(settings: Settings, queues: Collection[str]) -> int:
     _stop_on_signals(stop)
     with open_workbench(settings) as bench:
         worker = Worker(bench.broker, queues=set(queues) or None, worker_timeout=POLL_MILLISECONDS, worker_threads=1)
-        # One message in hand and none behind it: another worker could do the second one now.
-        worker.queue_prefetch = 1
+        worker.queue_prefetch = PREFETCH
         bench.broker.emit_after("process_boot")
         worker.start()
         supervisor = os.getppid()

@@ -1,34 +1,43 @@
-"""Migrations of the schema, by alembic's API. Two processes that upgrade at once take turns on a Postgres lock."""
+"""Migrations of the schema, by alembic's API. Two processes that upgrade at once take turns on a Postgres lock.
+
+alembic is imported when something has to be migrated: it takes as long to load as the rest of a command.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 import pipeline
-from alembic import command
 from pipeline.database import Database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 LOCK = 0x61727369
 """The advisory lock that upgrades take turns on; "arsi" in ASCII."""
 
 
-def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the schema up to `revision`; nothing happens if it is there.
+def upgrade(url: str) -> None:
+    """Bring the schema up to the newest revision; nothing happens if it is there.
 
     Raises:
         StorageUnavailable: Postgres cannot be reached.
     """
+    if current(url) == head():
+        return
+    from alembic import command
+
     with _locked(url) as connection:
-        command.upgrade(_config(connection), revision)
+        command.upgrade(_config(connection), "head")
 
 
 def downgrade(url: str, revision: str) -> None:
     """Take the schema back to `revision`; `base` leaves an empty database."""
+    from alembic import command
+
     with _locked(url) as connection:
         command.downgrade(_config(connection), revision)
 
@@ -38,17 +47,16 @@ def current(url: str) -> str | None:
     database = Database(url)
     try:
         with database.session() as session:
-            revision: str | None = MigrationContext.configure(session.connection()).get_current_revision()
-            return revision
+            if not inspect(session.connection()).has_table("alembic_version"):
+                return None
+            return session.scalar(text("SELECT version_num FROM alembic_version"))
     finally:
         database.close()
 
 
 def head() -> str:
-    """The newest revision that this installation knows."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None
-    return revision
+    """The newest revision that this installation knows: revisions are numbered, and so are their files."""
+    return max(file.name.split("_")[0] for file in (_scripts() / "versions").glob("[0-9]*.py"))
 
 
 @contextmanager
@@ -62,9 +70,11 @@ def _locked(url: str) -> Iterator[Connection]:
         database.close()
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(_scripts()))
+    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 

@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     max_image_megapixels: Annotated[int, Field(gt=0)] = 500
     """An image file that declares more pixels than this is refused before it is decoded."""
     page_time_limit: Seconds = 180
-    pages_per_job: Annotated[int, Field(gt=0)] = 4
+    pages_per_job: Annotated[int, Field(gt=0)] = 2
 
     text_layer_min_characters: Annotated[int, Field(ge=0)] = 50
     text_layer_margin: Fraction = 0.125

@@ -1,0 +1,60 @@
+"""Who is measured. Each takes the input and the number of processes and returns wall-clock seconds of the whole command."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ONE_THREAD = {**os.environ, "OMP_THREAD_LIMIT": "1"}
+
+
+def arsip(source: Path, processes: int) -> float:
+    """`arsip ingest` into a new archive on the embedded servers: start of the servers and of the workers included."""
+    with tempfile.TemporaryDirectory(prefix="arsip-bench-") as home:
+        Path(home).chmod(0o755)
+        environment = {**os.environ, "ARSIP_HOME": home}
+        command = [str(Path(sys.executable).with_name("arsip")), "ingest", "--json", "--workers", str(processes), source]
+        return _timed([command], environment)
+
+
+def engine_alone(source: Path, processes: int) -> float:
+    """Tesseract held open in each process, in a loop over the same pages, and nothing else."""
+    files = sorted(source.iterdir()) if source.is_dir() else [source]
+    loop = [sys.executable, "-m", "benchmarks.engine_loop", str(processes)]
+    return _timed([[*loop, str(share), *files] for share in range(processes)], ONE_THREAD)
+
+
+def ocrmypdf(source: Path, processes: int) -> float:
+    """`ocrmypdf --output-type none --sidecar`: one command for a PDF; for a folder one per file, so many at a time."""
+    program = shutil.which("ocrmypdf") or str(Path(sys.executable).with_name("ocrmypdf"))
+    options = ["--output-type", "none", "--image-dpi", "300", "--quiet", "--sidecar"]
+    with tempfile.TemporaryDirectory() as folder:
+        if source.is_file():
+            command = [program, "--jobs", str(processes), *options, f"{folder}/text", str(source), "-"]
+            return _timed([command], ONE_THREAD)
+        commands = [
+            [program, "--jobs", "1", *options, f"{folder}/{file.name}.txt", str(file), "-"]
+            for file in sorted(source.iterdir())
+        ]
+        started = time.monotonic()
+        with ThreadPoolExecutor(processes) as pool:
+            list(pool.map(lambda command: _timed([command], ONE_THREAD), commands))
+        return time.monotonic() - started
+
+
+def _timed(commands: Sequence[Sequence[str | Path]], environment: dict[str, str]) -> float:
+    started = time.monotonic()
+    running = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        for command in commands
+    ]
+    for process in running:
+        _, complaint = process.communicate()
+        if process.returncode != 0:
+            raise RuntimeError(f"{process.args} exited with {process.returncode}: {complaint.decode()[-2000:]}")
+    return time.monotonic() - started
