@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from pipeline import migrate
 from pipeline.archive import Archive, open_archive
@@ -135,7 +135,7 @@ def _named(urls: ServerUrls, name: str) -> str:
 
 @contextmanager
 def _administration(urls: ServerUrls) -> Iterator[Callable[[str], None]]:
-    engine = create_engine(urls.database, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+    database = Database(urls.database)
+    with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         yield lambda statement: connection.execute(text(statement)) and None
-    engine.dispose()
+    database.close()

@@ -54,14 +54,14 @@ def record(session: Session, arrivals: Sequence[Arrival], wishes: Wishes) -> dic
     # In one order everywhere, so that two batches that share documents wait for each other instead of deadlocking.
     rows = [_document(first[sha256], wishes) for sha256 in sorted(first)]
     new = dict(
-        session.execute(insert(Document).values(rows).on_conflict_do_nothing().returning(Document.sha256, Document.id))
-        .tuples()
-        .all()
+        session.execute(
+            insert(Document).values(rows).on_conflict_do_nothing().returning(Document.sha256, Document.id)
+        ).all()
     )
     known = dict(
-        session.execute(select(Document.sha256, Document.id).where(Document.sha256.in_(first.keys() - new.keys())))
-        .tuples()
-        .all()
+        session.execute(
+            select(Document.sha256, Document.id).where(Document.sha256.in_(first.keys() - new.keys()))
+        ).all()
     )
     if new:
         jobs = [{"document_id": document_id, "stage": Stage.INGEST, "queue": "ingest"} for document_id in new.values()]

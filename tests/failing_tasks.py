@@ -1,0 +1,48 @@
+"""The child's tasks with one failure each, for what no document can be relied on to provoke. Page 2 is the guilty one."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pipeline.reading.tasks import tasks
+
+GUILTY = 2
+
+
+def _before_recognition(harm: Callable[[], object]) -> dict[str, Callable[..., Any]]:
+    healthy = tasks()
+
+    def recognize_page(*, number: int, **arguments: Any) -> Any:
+        if number == GUILTY:
+            harm()
+        return healthy["recognize_page"](number=number, **arguments)
+
+    return healthy | {"recognize_page": recognize_page}
+
+
+def engine_segfault() -> dict[str, Callable[..., Any]]:
+    return _before_recognition(lambda: os.kill(os.getpid(), 11))
+
+
+def engine_hang() -> dict[str, Callable[..., Any]]:
+    return _before_recognition(lambda: time.sleep(600))
+
+
+def engine_memory_hunger() -> dict[str, Callable[..., Any]]:
+    return _before_recognition(lambda: bytearray(1 << 40))
+
+
+def text_layer_segfault() -> dict[str, Callable[..., Any]]:
+    healthy = tasks()
+
+    def read_pages(*, first: int, last: int, **arguments: Any) -> Any:
+        if first <= GUILTY <= last:
+            os.kill(os.getpid(), 11)
+        return healthy["read_pages"](first=first, last=last, **arguments)
+
+    return healthy | {"read_pages": read_pages}
+
+
+def inspect_segfault() -> dict[str, Callable[..., Any]]:
+    return tasks() | {"inspect": lambda **_: os.kill(os.getpid(), 11)}
