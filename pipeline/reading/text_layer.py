@@ -19,16 +19,16 @@ SMALL_COVER = 0.02
 RICH = 4
 """On a page that images cover, text must be so many times as long as elsewhere: a scan often carries a stamp."""
 MAX_OBJECTS = 20_000
-"""Page objects that are looked at; maps have millions of paths, and the first of them decide."""
-MAP_SAMPLE = 300
-"""Characters of a page whose mapping is asked for, one call each: the share of unmapped ones is known to about 2 %."""
+"""Page objects that are looked at: a map has millions of paths, and the first of them decide."""
+MAPPING_SAMPLE = 300
+"""Characters of a page whose mapping is asked for, one call each; it tells their share to within a few per cent."""
 
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000"
-_WORD = re.compile(f"[^{_SPACE}\x02]+\x02?|\x02")
-_GARBAGE = re.compile("[�\x00\x01\x03-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff￾￿\U000f0000-\U0010ffff]")
+_WORD = re.compile(f"[^{_SPACE}]+")
+_LINE_END = re.compile("\n|\x02(?=[^\r\n])")
+"""pdfium writes U+0002 for a hyphen at the end of a line, and joins the line with the next."""
+_GARBAGE = re.compile("[\x01-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd-\uffff\U000f0000-\U0010ffff]")
 _CID = re.compile(r"\(cid:\d{1,5}\)")
-_HYPHEN = "\x02"
-"""What pdfium puts for a hyphen at the end of a line, which it joins with the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +49,22 @@ def read(page: pypdfium2.PdfPage) -> TextLayer:
         place = _Placement(page, textpage)
         lines: list[str] = []
         words: list[WordRow] = []
-        unseen = 0
-        for span in _lines(characters):
+        unseen: list[str] = []
+        for first, last in _lines(characters):
             line: list[str] = []
-            for found in _WORD.finditer(characters, *span):
-                start, end = found.span()
+            for found in _WORD.finditer(characters, first, last):
                 text = _readable(found[0])
-                box = place.of(start, end - start)
+                box = place.of(found.start(), found.end() - found.start())
                 if box is None:
-                    unseen += len(text)
+                    unseen.append(text)
                 elif text:
                     words.append((text, *box, 1.0))
                     line.append(text)
             if line:
                 lines.append(" ".join(line))
-        return TextLayer("\n".join(lines), words, _garbled(characters, textpage), unseen)
+        text = "\n".join(lines)
+        garbled = max(_garbage("".join([text, *unseen])), _unmapped(characters, textpage))
+        return TextLayer(text, words, garbled, sum(map(len, unseen)))
     finally:
         textpage.close()
 
@@ -90,9 +91,9 @@ def judge(page: pypdfium2.PdfPage, layer: TextLayer, rules: TextLayerRules) -> t
 
 
 def _characters(textpage: pypdfium2.PdfTextPage) -> str:
-    """One Python character for each of pdfium's, so that the indices agree.
+    """One Python character for each of pdfium's, which are UTF-16 code units, so that the indices agree.
 
-    The page's text comes in one call; only where pdfium leaves characters out of it are they asked for one by one.
+    They come in one call; only where pdfium leaves some out of its text are they asked for one by one.
     """
     count = pdfium.FPDFText_CountChars(textpage)
     if count <= 0:
@@ -100,10 +101,11 @@ def _characters(textpage: pypdfium2.PdfTextPage) -> str:
     buffer = (ctypes.c_ushort * (2 * count + 2))()
     written = pdfium.FPDFText_GetText(textpage, 0, count, buffer) - 1
     if written == count:
-        codes = array("I", memoryview(buffer)[:count].tolist())
+        codes = array("I", buffer[:count])
     else:
         codes = array("I", [pdfium.FPDFText_GetUnicode(textpage, index) for index in range(count)])
-    return "".join(map(_character, codes))
+    # One way writes U+FFFE for the hyphen at a line's end, the other U+0002.
+    return codes.tobytes().decode("utf-32", "surrogatepass").replace("\ufffe", "\x02")
 
 
 def _lines(characters: str) -> Iterator[tuple[int, int]]:
@@ -112,3 +114,100 @@ def _lines(characters: str) -> Iterator[tuple[int, int]]:
         yield start, found.end()
         start = found.end()
     yield start, len(characters)
+
+
+def _readable(word: str) -> str:
+    if word.isascii() and word.isprintable():
+        return word
+    word = word.replace("\0", "").replace("\x02", "-")
+    return word.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _garbage(text: str) -> float:
+    """Share of characters that nobody writes."""
+    count = len(text) - text.count(" ") - text.count("\n")
+    return (len(_GARBAGE.findall(text)) + sum(map(len, _CID.findall(text)))) / count if count else 0.0
+
+
+def _unmapped(characters: str, textpage: pypdfium2.PdfTextPage) -> float:
+    """Share of glyphs that the font does not map to Unicode: pdfium guesses, and `A` may be drawn as `D`."""
+    step = len(characters) // MAPPING_SAMPLE + 1
+    sample = [index for index in range(0, len(characters), step) if _WORD.match(characters[index])]
+    unmapped: int = sum(pdfium.FPDFText_HasUnicodeMapError(textpage, index) == 1 for index in sample)
+    return unmapped / len(sample) if sample else 0.0
+
+
+def _characters_inside(page: pypdfium2.PdfPage, layer: TextLayer, margin: float) -> int:
+    """Characters of words whose middle lies outside the margins."""
+    width, height = page.get_size()
+    left, right, top, bottom = width * margin, width * (1 - margin), height * margin, height * (1 - margin)
+    return sum(
+        len(text)
+        for text, x0, y0, x1, y1, _ in layer.words
+        if left <= (x0 + x1) / 2 <= right and top <= (y0 + y1) / 2 <= bottom
+    )
+
+
+def _what_else(page: pypdfium2.PdfPage) -> tuple[float, int, int]:
+    """Share of the page that images cover, the number of images, and that of paths and shadings."""
+    left, bottom, right, top = page.get_bbox()
+    area = abs((right - left) * (top - bottom)) or 1.0
+    cover, images, paths = 0.0, 0, 0
+    for item in islice(page.get_objects(max_depth=8), MAX_OBJECTS):
+        if item.type == pdfium.FPDF_PAGEOBJ_IMAGE:
+            x0, y0, x1, y1 = _bounds(item)
+            cover += max(0.0, min(x1, right) - max(x0, left)) * max(0.0, min(y1, top) - max(y0, bottom)) / area
+            images += 1
+        elif item.type in {pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_SHADING}:
+            paths += 1
+    return min(cover, 1.0), images, paths
+
+
+def _bounds(item: pypdfium2.PdfObject) -> tuple[float, float, float, float]:
+    """Bounds on the page; those of pdfium are in the space of the form that the object stands in."""
+    bounds: tuple[float, float, float, float] = item.get_bounds()
+    form = item.container
+    while form:
+        bounds = form.get_matrix().on_rect(*bounds)
+        form = form.container
+    return bounds
+
+
+class _Placement:
+    """Maps rectangles of pdfium (page space, y upwards, before rotation) to the page as displayed."""
+
+    def __init__(self, page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage) -> None:
+        self._textpage = textpage.raw
+        self._left, self._bottom, self._right, self._top = page.get_bbox()
+        self._rotation = page.get_rotation()
+        self._width, self._height = page.get_size()
+        self._sides = tuple(ctypes.c_double() for _ in range(4))
+        self._references = tuple(map(ctypes.byref, self._sides))
+
+    def of(self, start: int, count: int) -> tuple[float, float, float, float] | None:
+        """The box around some characters; None if it lies outside the page."""
+        found = pdfium.FPDFText_CountRects(self._textpage, start, count)
+        if found <= 0:
+            return None
+        left, top, right, bottom = self._rectangle(0)
+        for index in range(1, found):
+            x0, y1, x1, y0 = self._rectangle(index)
+            left, right, bottom, top = min(left, x0), max(right, x1), min(bottom, y0), max(top, y1)
+        x0, y0, x1, y1 = self._displayed(left, bottom, right, top)
+        if x1 < 0 or y1 < 0 or x0 > self._width or y0 > self._height:
+            return None
+        return round(x0, 2), round(y0, 2), round(x1, 2), round(y1, 2)
+
+    def _rectangle(self, index: int) -> tuple[float, float, float, float]:
+        pdfium.FPDFText_GetRect(self._textpage, index, *self._references)
+        left, top, right, bottom = self._sides
+        return left.value, top.value, right.value, bottom.value
+
+    def _displayed(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
+        if self._rotation == 90:
+            return y0 - self._bottom, x0 - self._left, y1 - self._bottom, x1 - self._left
+        if self._rotation == 180:
+            return self._right - x1, y0 - self._bottom, self._right - x0, y1 - self._bottom
+        if self._rotation == 270:
+            return self._top - y1, self._right - x1, self._top - y0, self._right - x0
+        return x0 - self._left, self._top - y1, x1 - self._left, self._top - y0
