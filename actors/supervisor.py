@@ -1,6 +1,7 @@
 """Keeps worker processes running: one per slot, started again when it exits."""
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -41,7 +42,8 @@ class Supervisor:
     """
 
     def __init__(self, processes: int, queues: Sequence[str] = (), *, log: Path | None = None, grace: float) -> None:
-        self._command = [sys.executable, "-m", "actors.worker", "--queues", ",".join(queues)]
+        options = ["--queues", ",".join(queues), "--supervisor", str(os.getpid())]
+        self._command = [sys.executable, "-m", "actors.worker", *options]
         self._slots = [_Slot() for _ in range(processes)]
         self._log = log
         self._grace = grace

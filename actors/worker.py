@@ -34,11 +34,12 @@ PREFETCH = 2
 """Messages of a queue in hand, the running one included. With 1 the worker idles for a poll after every job."""
 
 
-def run_worker(settings: Settings, queues: Collection[str]) -> int:
+def run_worker(settings: Settings, queues: Collection[str], supervisor: int | None = None) -> int:
     """Work until SIGTERM or SIGINT; a second signal stops at once.
 
     Args:
         queues: names of the queues to take; empty: all.
+        supervisor: the process that looks after this one; without it, this one ends too.
 
     Returns:
         The exit code.
@@ -50,8 +51,7 @@ def run_worker(settings: Settings, queues: Collection[str]) -> int:
         worker.queue_prefetch = PREFETCH
         bench.broker.emit_after("process_boot")
         worker.start()
-        supervisor = os.getppid()
-        while not stop.wait(0.5) and os.getppid() == supervisor:
+        while not stop.wait(0.5) and supervisor in {None, os.getppid()}:
             if not all(thread.is_alive() for thread in worker.workers):
                 logger.error("a worker thread died; the process exits so that it can be started anew")
                 return EXIT_UNAVAILABLE
@@ -82,12 +82,13 @@ def _stop_on_signals(stop: Event) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m actors.worker", description=__doc__)
     parser.add_argument("--queues", default="", help="names of queues, joined by commas; default: all")
+    parser.add_argument("--supervisor", type=int, help="stop when this process is no longer the parent")
     arguments = parser.parse_args()
     try:
         settings = Settings()
         configure_logging(settings.log_level)
         queues = tuple(filter(None, arguments.queues.split(","))) or settings.worker_queues
-        return run_worker(settings, queues)
+        return run_worker(settings, queues, arguments.supervisor)
     except (ConfigurationError, ValueError) as error:
         print(f"arsip worker: {error}", file=sys.stderr)  # noqa: T201
         return EXIT_CONFIGURATION

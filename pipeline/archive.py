@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pipeline import migrate
 from pipeline.blobs.store import BlobStore
 from pipeline.database import Database
+from pipeline.errors import ConfigurationError
 from pipeline.search.contract import SearchIndex
 from pipeline.search.registry import open_index
 from pipeline.settings import Settings
@@ -24,8 +26,14 @@ def open_archive(settings: Settings, database_url: str) -> Iterator[Archive]:
     """Open the archive whose database is at `database_url`.
 
     Raises:
-        ConfigurationError: a URL or a plug-in's name is wrong.
+        ConfigurationError: a URL or a plug-in's name is wrong, or the database's schema is not this version's.
+        StorageUnavailable: Postgres cannot be reached.
     """
+    if (revision := migrate.current(database_url)) != migrate.head():
+        raise ConfigurationError(
+            f"the database's schema is at revision {revision or 'none'}, this arsip needs {migrate.head()}: "
+            "run `arsip db upgrade`"
+        )
     database = Database(database_url)
     try:
         blobs = BlobStore.open(settings.blob_url or (settings.home / "blobs").as_uri())

@@ -1,4 +1,4 @@
-"""The child's tasks with one failure each, for what no document can be relied on to provoke. Page 2 is the guilty one."""
+"""The child's tasks with one failure each, which no document can be relied on to provoke. Page 2 is the guilty one."""
 
 import os
 import time

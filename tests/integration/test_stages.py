@@ -1,7 +1,8 @@
 """The way of a document through its stages, without a broker: real Postgres, blobs, sandbox, Tesseract and search."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import text
 
 from pipeline.archive import Archive
 from pipeline.errors import ArsipError, EncryptedDocument, EngineCrashed, RetriesExhausted, TransientError
-from pipeline.reading.types import PageReading
+from pipeline.reading.types import DocumentInfo, PageReading
 from pipeline.sandbox.reader import DocumentReader
 from pipeline.sandbox.sandbox import Sandbox, SandboxLimits
 from pipeline.search.contract import SearchQuery
@@ -26,26 +27,22 @@ Drain = Callable[..., list[ArsipError]]
 
 
 @pytest.fixture
-def drain(archive: Archive) -> Iterator[Drain]:
-    """Runs jobs until none is left, as workers do; returns what they raised."""
-    sandboxes: list[Sandbox] = []
+def drain(archive: Archive) -> Drain:
+    return lambda tasks=HEALTHY: run_all(archive, tasks)
 
-    def run(tasks: str = HEALTHY) -> list[ArsipError]:
-        sandbox = Sandbox(tasks, SandboxLimits(memory_mb=3072, max_pages=100))
-        sandboxes.append(sandbox)
+
+def run_all(archive: Archive, tasks: str) -> list[ArsipError]:
+    """Run jobs until none is left, as workers do; returns what they raised."""
+    raised: list[ArsipError] = []
+    with closing(Sandbox(tasks, SandboxLimits(memory_mb=3072, max_pages=100))) as sandbox:
         runner = JobRunner(archive, DocumentReader(sandbox, archive.settings), ring=lambda _: None, worker="test")
-        raised: list[ArsipError] = []
         while found := waiting(archive):
             for job_id in found:
                 try:
                     runner.run(job_id)
                 except ArsipError as error:
                     raised.append(error)
-        return raised
-
-    yield run
-    for sandbox in sandboxes:
-        sandbox.close()
+    return raised
 
 
 def waiting(archive: Archive) -> list[int]:
@@ -135,21 +132,12 @@ def test_a_page_that_kills_its_child_fails_alone(
     assert "page 2" in found[1].failure_reason
 
 
-def test_a_page_that_hangs_is_stopped_at_its_deadline(
-    archive: Archive, drain: Drain, tmp_path: Path
-) -> None:
+def test_a_page_that_hangs_is_stopped_at_its_deadline(archive: Archive, tmp_path: Path) -> None:
     hasty = archive.settings.model_copy(update={"page_time_limit": 8.0})
     archive = Archive(hasty, archive.database, archive.blobs, archive.index)
     take_in(archive, save_pdf(tmp_path / "scan.pdf", *[letter_picture()] * 2))
-    sandbox = Sandbox("tests.failing_tasks:engine_hang", SandboxLimits(memory_mb=3072, max_pages=100))
-    runner = JobRunner(archive, DocumentReader(sandbox, hasty), ring=lambda _: None, worker="test")
-    while found := waiting(archive):
-        for job_id in found:
-            try:
-                runner.run(job_id)
-            except TransientError as error:
-                assert error.code == "engine_timed_out"
-    sandbox.close()
+    (error,) = run_all(archive, "tests.failing_tasks:engine_hang")
+    assert error.code == "engine_timed_out"
 
     document, read = stored(archive)
     assert document.status == "PARTIAL"
@@ -168,9 +156,7 @@ def test_a_text_layer_that_kills_its_child_costs_one_page(archive: Archive, drai
     ]
 
 
-def test_a_document_that_kills_every_child_fails_with_the_cause(
-    archive: Archive, drain: Drain, tmp_path: Path
-) -> None:
+def test_a_document_that_kills_every_child_fails_with_the_cause(archive: Archive, drain: Drain, tmp_path: Path) -> None:
     take_in(archive, save_pdf(tmp_path / "text.pdf", RICH))
     first, last = drain("tests.failing_tasks:inspect_segfault")
     assert isinstance(first, EngineCrashed)
@@ -198,7 +184,8 @@ def test_whoever_stores_the_last_page_moves_the_document_on_once(
     take_in(archive, save_pdf(tmp_path / "scan.pdf", *[letter_picture()] * 2))
     (job_id,) = waiting(archive)
     with archive.database.session() as session:
-        assert (lease := jobs.claim(session, job_id, "test", 60))
+        lease = jobs.claim(session, job_id, "test", 60)
+        assert lease
         documents.start(session, lease.document_id, media_type="application/pdf", page_count=2)
         jobs.complete(session, lease)
 
@@ -230,7 +217,7 @@ def test_a_worker_that_stops_hands_its_job_back_uncounted(archive: Archive, tmp_
     take_in(archive, save_scan(tmp_path / "scan.png"))
 
     class StoppingReader(DocumentReader):
-        def inspect(self, path: Path, *, seconds: float):
+        def inspect(self, path: Path, *, seconds: float) -> DocumentInfo:
             runner.stop()
             return super().inspect(path, seconds=seconds)
 
