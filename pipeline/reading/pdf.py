@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,54 +14,56 @@ from engines.types import PageImage
 from pipeline.errors import CorruptDocument, CorruptPage, EncryptedDocument, NoPages, TooLarge
 from pipeline.reading import text_layer
 from pipeline.reading.documents import OpenDocument, Raster
-from pipeline.reading.tables import page_tables
+from pipeline.reading.tables import TableReader
 from pipeline.reading.types import Limits, PageMethod, PageReading, RasterRules, TextLayerRules
 from pipeline.states import PageStatus
 
 POINTS_PER_INCH = 72.0
 MAX_SIDE = 32_767
 """Pixels: the longest side that Tesseract takes."""
+DRAWN_ANNOTATIONS = {pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP}
+"""Annotations whose picture carries text that a reader sees: filled form fields, typed notes, stamps, signatures."""
 
 
 class PdfDocument(OpenDocument):
     media_type = "application/pdf"
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        self._path = path
         try:
             self._pdf = pypdfium2.PdfDocument(path)
         except pypdfium2.PdfiumError as error:
             raise _why_not_opened(path, error) from error
-        if self.page_count > limits.max_pages:
-            count = self.page_count
-            self.close()
+        if (count := len(self._pdf)) > limits.max_pages:
+            self._pdf.close()
             raise TooLarge(
                 f"the PDF has {count} pages, more than ARSIP_MAX_PAGES={limits.max_pages}; split it or raise it"
             )
         self._pdf.init_forms()
+        self._tables = TableReader(path, self.page_count)
 
     @property
     def page_count(self) -> int:
         return len(self._pdf)
 
     def close(self) -> None:
+        self._tables.close()
         self._pdf.close()
 
     def read_page(self, number: int, rules: TextLayerRules, *, tables: bool) -> PageReading:
-        with _opened(self._pdf, number) as page:
+        with self._flat_page(number) as page:
             width, height = page.get_size()
             layer = text_layer.read(page)
-            needs_ocr, blank = text_layer.judge(page, layer, rules)
+            method = text_layer.judge(page, layer, rules)
         size = {"width": width, "height": height, "unit": "pt"}
-        if needs_ocr:
+        if method == PageMethod.OCR:
             return PageReading(number=number, status=PageStatus.PENDING, **size)
-        if blank:
-            return PageReading(number=number, status=PageStatus.DONE, method=PageMethod.BLANK, text="", **size)
-        found, notes = page_tables(self._path, number) if tables else (None, [])
+        if method == PageMethod.BLANK:
+            return PageReading(number=number, status=PageStatus.DONE, method=method, text="", **size)
+        found, notes = self._tables.read(number) if tables else (None, [])
         return PageReading(
             number=number,
             status=PageStatus.DONE,
-            method=PageMethod.TEXT_LAYER,
+            method=method,
             text=layer.text,
             words=layer.words,
             confidence=1.0,
@@ -79,8 +83,20 @@ class PdfDocument(OpenDocument):
                 bitmap.close()
         notes = []
         if dpi < rules.dpi:
-            notes = [f"raster lowered from {rules.dpi} to {dpi:.0f} dpi: {rules.max_megapixels} megapixel limit"]
+            limits = f"limit of {rules.max_megapixels} megapixels and {MAX_SIDE:,} pixels a side"
+            notes = [f"raster lowered from {rules.dpi} to {dpi:.0f} dpi: {limits}"]
         return Raster(PageImage(pixels, dpi), width=width, height=height, unit="pt", notes=notes)
+
+    @contextmanager
+    def _flat_page(self, number: int) -> Iterator[pypdfium2.PdfPage]:
+        """A page of which form fields and stamps are a part, in memory, so that their text is read with the rest."""
+        with _opened(self._pdf, number) as page:
+            if DRAWN_ANNOTATIONS.isdisjoint(_annotations(page)):
+                yield page
+                return
+            pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+        with _opened(self._pdf, number) as page:
+            yield page
 
 
 def fitting_dpi(width: float, height: float, rules: RasterRules) -> float:
@@ -100,27 +116,29 @@ def fitting_dpi(width: float, height: float, rules: RasterRules) -> float:
     return dpi
 
 
-class _opened:  # noqa: N801
-    """A page, closed at the end of the `with` block."""
-
-    def __init__(self, pdf: pypdfium2.PdfDocument, number: int) -> None:
-        self._pdf, self._number = pdf, number
-
-    def __enter__(self) -> pypdfium2.PdfPage:
-        try:
-            self._page = self._pdf[self._number - 1]
-        except pypdfium2.PdfiumError as error:
-            raise CorruptPage(f"pdfium cannot load it ({error})") from error
-        width, height = self._page.get_size()
+@contextmanager
+def _opened(pdf: pypdfium2.PdfDocument, number: int) -> Iterator[pypdfium2.PdfPage]:
+    try:
+        page = pdf[number - 1]
+    except pypdfium2.PdfiumError as error:
+        raise CorruptPage(f"pdfium cannot load it ({error})") from error
+    try:
+        width, height = page.get_size()
         if not (0 < width < math.inf and 0 < height < math.inf):
-            self._page.close()
             raise CorruptPage(f"its size is {width:g} x {height:g} points")
-        return self._page
+        yield page
+    except pypdfium2.PdfiumError as error:
+        raise CorruptPage(f"pdfium cannot read it ({error})") from error
+    finally:
+        page.close()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: object) -> None:
-        self._page.close()
-        if isinstance(error, pypdfium2.PdfiumError):
-            raise CorruptPage(f"pdfium cannot read it ({error})") from error
+
+def _annotations(page: pypdfium2.PdfPage) -> Iterator[int]:
+    """The kinds of the annotations on a page."""
+    for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
+        if annotation := pdfium.FPDFPage_GetAnnot(page, index):
+            yield pdfium.FPDFAnnot_GetSubtype(annotation)
+            pdfium.FPDFPage_CloseAnnot(annotation)
 
 
 def _why_not_opened(path: Path, error: pypdfium2.PdfiumError) -> Exception:

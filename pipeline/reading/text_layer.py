@@ -10,7 +10,7 @@ from itertools import islice
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from pipeline.reading.types import TextLayerRules, WordRow
+from pipeline.reading.types import PageMethod, TextLayerRules, WordRow
 
 SOME_PATHS = 50
 """More paths than this on a page with little text may be letters drawn as outlines; a form's few rules are not."""
@@ -69,25 +69,24 @@ def read(page: pypdfium2.PdfPage) -> TextLayer:
         textpage.close()
 
 
-def judge(page: pypdfium2.PdfPage, layer: TextLayer, rules: TextLayerRules) -> tuple[bool, bool]:
-    """Whether the page needs OCR, and whether it is blank.
+def judge(page: pypdfium2.PdfPage, layer: TextLayer, rules: TextLayerRules) -> PageMethod:
+    """How the page is to be read.
 
     Garbled text never stands. Rich text does. A page with little text needs OCR if something else on it could hold
     text: images, or many paths. So a title page keeps its few words, and a scan with a stamped number is recognised.
+    A page is blank only if there is nothing on it at all.
     """
     if layer.words and layer.garbled > rules.max_garbled:
-        return True, False
+        return PageMethod.OCR
     inside = _characters_inside(page, layer, rules.margin)
     if layer.words and inside >= rules.min_characters * RICH:
-        return False, False
+        return PageMethod.TEXT_LAYER
     cover, images, paths = _what_else(page)
     if not layer.words:
-        blank = images == 0 and paths == 0 and layer.unseen == 0
-        return not blank, blank
+        return PageMethod.OCR if images or paths or layer.unseen else PageMethod.BLANK
     enough = rules.min_characters * (RICH if cover > rules.image_cover else 1)
-    if inside >= enough:
-        return False, False
-    return cover > SMALL_COVER or paths > SOME_PATHS, False
+    alone = cover <= SMALL_COVER and paths <= SOME_PATHS
+    return PageMethod.TEXT_LAYER if inside >= enough or alone else PageMethod.OCR
 
 
 def _characters(textpage: pypdfium2.PdfTextPage) -> str:
