@@ -21,13 +21,19 @@ RICH = 4
 MAX_OBJECTS = 20_000
 """Page objects that are looked at: a map has millions of paths, and the first of them decide."""
 MAPPING_SAMPLE = 300
-"""Characters of a page whose mapping is asked for, one call each; it tells their share to within a few per cent."""
+"""Characters of a page whose mapping is asked for, one call each; if one of these has none, all are asked for."""
 
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000"
 _WORD = re.compile(f"[^{_SPACE}]+")
-_LINE_END = re.compile("\n|\x02(?=[^\r\n])")
-"""pdfium writes U+0002 for a hyphen at the end of a line, and joins the line with the next."""
-_GARBAGE = re.compile("[\x01-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd-\uffff\U000f0000-\U0010ffff]")
+_GLYPH = re.compile(f"[^{_SPACE}]")
+_HYPHEN = "\ufffe"
+"""What pdfium writes for a hyphen at the end of a line, and joins the line with the next."""
+_HYPHEN_ALONE = 0x02
+"""The same where a character is asked for by itself."""
+_LINE_END = re.compile(f"\n|{_HYPHEN}(?=[^\r\n])")
+_CONTROLS = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
+_GARBAGE = re.compile(f"[{_CONTROLS}\ud800-\udfff\ue000-\uf8ff\ufffd\uffff\U000f0000-\U0010ffff]")
+_NOT_TEXT = re.compile(f"[{_CONTROLS}]+")
 _CID = re.compile(r"\(cid:\d{1,5}\)")
 
 
@@ -62,9 +68,8 @@ def read(page: pypdfium2.PdfPage) -> TextLayer:
                     line.append(text)
             if line:
                 lines.append(" ".join(line))
-        text = "\n".join(lines)
-        garbled = max(_garbage("".join([text, *unseen])), _unmapped(characters, textpage))
-        return TextLayer(text, words, garbled, sum(map(len, unseen)))
+        garbled = max(_garbage(characters), _unmapped(characters, textpage))
+        return TextLayer("\n".join(lines), words, garbled, sum(map(len, unseen)))
     finally:
         textpage.close()
 
@@ -100,11 +105,12 @@ def _characters(textpage: pypdfium2.PdfTextPage) -> str:
     buffer = (ctypes.c_ushort * (2 * count + 2))()
     written = pdfium.FPDFText_GetText(textpage, 0, count, buffer) - 1
     if written == count:
-        codes = array("I", buffer[:count])
-    else:
-        codes = array("I", [pdfium.FPDFText_GetUnicode(textpage, index) for index in range(count)])
-    # One way writes U+FFFE for the hyphen at a line's end, the other U+0002.
-    return codes.tobytes().decode("utf-32", "surrogatepass").replace("\ufffe", "\x02")
+        return array("I", buffer[:count]).tobytes().decode("utf-32", "surrogatepass")
+    codes = array("I", [pdfium.FPDFText_GetUnicode(textpage, index) for index in range(count)])
+    for index, code in enumerate(codes):
+        if code == _HYPHEN_ALONE and pdfium.FPDFText_IsHyphen(textpage, index) == 1:
+            codes[index] = ord(_HYPHEN)
+    return codes.tobytes().decode("utf-32", "surrogatepass")
 
 
 def _lines(characters: str) -> Iterator[tuple[int, int]]:
@@ -118,22 +124,29 @@ def _lines(characters: str) -> Iterator[tuple[int, int]]:
 def _readable(word: str) -> str:
     if word.isascii() and word.isprintable():
         return word
-    word = word.replace("\0", "").replace("\x02", "-")
-    return word.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _joined(_NOT_TEXT.sub("", word).replace(_HYPHEN, "-"))
 
 
-def _garbage(text: str) -> float:
+def _joined(units: str) -> str:
+    """Pairs of surrogates as the characters that they stand for; half a pair becomes U+FFFD."""
+    return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _garbage(characters: str) -> float:
     """Share of characters that nobody writes."""
-    count = len(text) - text.count(" ") - text.count("\n")
-    return (len(_GARBAGE.findall(text)) + sum(map(len, _CID.findall(text)))) / count if count else 0.0
+    text = _joined(characters)
+    bad = len(_GARBAGE.findall(text)) + sum(map(len, _CID.findall(text)))
+    return bad / len(_GLYPH.findall(text)) if bad else 0.0
 
 
 def _unmapped(characters: str, textpage: pypdfium2.PdfTextPage) -> float:
     """Share of glyphs that the font does not map to Unicode: pdfium guesses, and `A` may be drawn as `D`."""
-    step = len(characters) // MAPPING_SAMPLE + 1
-    sample = [index for index in range(0, len(characters), step) if _WORD.match(characters[index])]
-    unmapped: int = sum(pdfium.FPDFText_HasUnicodeMapError(textpage, index) == 1 for index in sample)
-    return unmapped / len(sample) if sample else 0.0
+    some = range(0, len(characters), len(characters) // MAPPING_SAMPLE + 1)
+    if not any(pdfium.FPDFText_HasUnicodeMapError(textpage, index) == 1 for index in some):
+        return 0.0
+    glyphs = [found.start() for found in _GLYPH.finditer(characters)]
+    unmapped: int = sum(pdfium.FPDFText_HasUnicodeMapError(textpage, index) == 1 for index in glyphs)
+    return unmapped / len(glyphs) if glyphs else 0.0
 
 
 def _characters_inside(page: pypdfium2.PdfPage, layer: TextLayer, margin: float) -> int:
