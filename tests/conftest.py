@@ -23,7 +23,7 @@ from tests.parts import missing, require_part
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own ARSIP_* settings do not reach the tests."""
     for name in os.environ:
-        if name.startswith("ARSIP_") and name not in {"ARSIP_CORPUS", "ARSIP_REQUIRE_PARTS"}:
+        if name.startswith(("ARSIP_", "WORKER_", "REDIS_")) and name not in {"ARSIP_CORPUS", "ARSIP_REQUIRE_PARTS"}:
             monkeypatch.delenv(name)
 
 
@@ -33,7 +33,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerUrls]:
     home = tmp_path_factory.mktemp("servers")
     for folder in (home, *home.parents[:2]):
         folder.chmod(0o755)  # as root, PostgreSQL runs as another user
-    with open_stack(Settings(home=home)) as urls:
+    # By name: a developer's own ARSIP_REDIS_URL must never be the server that tests flush.
+    with open_stack(Settings(home=home, database_url=None, redis_url=None)) as urls:
         with _administration(urls) as execute:
             execute("CREATE DATABASE template")
         migrate.upgrade(_named(urls, "template"))
