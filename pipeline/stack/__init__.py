@@ -6,6 +6,6 @@ that nobody else holds the shared lock stops the servers. So there is nothing th
 servers that outlived their last user are used, and later stopped, by the next one.
 """
 
-from pipeline.stack.stack import ServerUrls, open_stack
+from pipeline.stack.stack import ServerUrls, ensure_running, open_stack
 
-__all__ = ["ServerUrls", "open_stack"]
+__all__ = ["ServerUrls", "ensure_running", "open_stack"]

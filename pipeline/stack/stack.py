@@ -30,66 +30,86 @@ def open_stack(settings: Settings) -> Iterator[ServerUrls]:
         ConfigurationError: the data directory cannot be used.
         StorageUnavailable: a server does not start; the message has the end of its log.
     """
-    database = settings.database_url and settings.database_url.get_secret_value()
-    redis = settings.redis_url and settings.redis_url.get_secret_value()
-    if database and redis:
-        yield ServerUrls(database=database, redis=redis)
+    if settings.database_url and settings.redis_url:
+        yield _start(settings, settings.home)
         return
-    run = _private_directory(settings.home / "run")
-    with _users_lock(run) as users:
-        with _exclusive(run / "start.lock"):
-            fcntl.flock(users, fcntl.LOCK_SH)
-            if not database:
-                database = postgres.start(settings.home / "postgres")
-                migrate.upgrade(database)
-            redis = redis or valkey.start(settings.home / "valkey")
+    home = _usable(settings.home)
+    with _lock_file(home, "users.lock") as users:
         try:
-            yield ServerUrls(database=database, redis=redis)
+            with _exclusive(home):
+                fcntl.flock(users, fcntl.LOCK_SH)
+                urls = _start(settings, home)
+                if settings.database_url is None:
+                    migrate.upgrade(urls.database)
+            yield urls
         finally:
-            _leave(users, run, settings)
+            _leave(users, home)
 
 
-def _leave(users: int, run: Path, settings: Settings) -> None:
+def ensure_running(settings: Settings) -> None:
+    """Start again an embedded server that died; for a process that has the stack open.
+
+    Raises:
+        StorageUnavailable: it does not start.
+    """
+    if settings.database_url and settings.redis_url:
+        return
+    home = _usable(settings.home)
+    with _exclusive(home):
+        _start(settings, home)
+
+
+def _start(settings: Settings, home: Path) -> ServerUrls:
+    database, redis = settings.database_url, settings.redis_url
+    return ServerUrls(
+        database=database.get_secret_value() if database else postgres.start(home / "postgres"),
+        redis=redis.get_secret_value() if redis else valkey.start(home / "valkey"),
+    )
+
+
+def _leave(users: int, home: Path) -> None:
     """Stop the servers if nobody else uses them; who wants to join waits for that."""
-    with _exclusive(run / "start.lock"):
+    with _exclusive(home):
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        if settings.redis_url is None:
-            valkey.stop(settings.home / "valkey")
-        if settings.database_url is None:
-            postgres.stop(settings.home / "postgres")
+        try:
+            valkey.stop(home / "valkey")
+        finally:
+            postgres.stop(home / "postgres")
 
 
 @contextmanager
-def _users_lock(run: Path) -> Iterator[int]:
+def _exclusive(home: Path) -> Iterator[None]:
+    """Nobody else starts or stops servers meanwhile."""
+    with _lock_file(home, "start.lock") as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _lock_file(home: Path, name: str) -> Iterator[int]:
     # Python's descriptors are closed on exec, so children of this process do not hold the lock.
-    descriptor = os.open(run / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(home / "run" / name, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-@contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def _usable(home: Path) -> Path:
+    """The data directory, made private if it is not there; without links, so that its servers know it again."""
+    home = home.resolve()
+    run = home / "run"
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _private_directory(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not os.access(path, os.W_OK):
-            raise PermissionError(f"{path} is not writable")
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        run.mkdir(exist_ok=True, mode=0o700)
+        if not os.access(run, os.W_OK):
+            raise PermissionError(f"{run} is not writable")
     except OSError as error:
         raise ConfigurationError(
-            f"the data directory cannot be used ({error}); set ARSIP_HOME to a folder of yours, "
+            f"the data directory {home} cannot be used ({error}); set ARSIP_HOME to a folder of yours, "
             "or ARSIP_DATABASE_URL and ARSIP_REDIS_URL to servers that run"
         ) from error
-    return path
+    return home
