@@ -5,6 +5,7 @@ the system user `embedded_postgres`, made if needed. That user has to reach the 
 folders above them let others pass through, but not list them; arsip's own folder lets only that user's group pass.
 """
 
+import fcntl
 import os
 import pwd
 import shlex
@@ -90,13 +91,17 @@ def _launch(data: Path, sockets: Path) -> None:
 def _initialise(data: Path, owner: Owner) -> None:
     """Made beside its place and then renamed, so that a first start that is killed leaves nothing half made."""
     new = data.with_name(f"{data.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(mode=0o700)
-    if owner:
-        os.chown(new, *owner)
-    # The built-in provider: the same order and letters on every machine, whatever locales it has.
-    locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-    _run("initdb", "-D", new, "--auth=trust", "-U", "postgres", *locale, owner=owner)
+    with (data.parent / "run" / "initdb.lock").open("w") as lock:
+        # initdb holds the lock too: one whose starter was killed is waited for.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        if owner:
+            os.chown(new, *owner)
+        # The built-in provider: the same order and letters on every machine, whatever locales it has.
+        locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        arguments = ("-D", new, "--auth=trust", "-U", "postgres", *locale)
+        _run("initdb", *arguments, owner=owner, descriptors=(lock.fileno(),))
     with (new / "postgresql.conf").open("a") as configuration:
         configuration.write(CONFIGURATION)
     new.rename(data)
@@ -136,7 +141,7 @@ def _open_way(path: Path, *, home: Path, group: int) -> None:
             folder.chmod(mode | stat.S_IXOTH)
 
 
-def _run(program: str, *arguments: str | Path, owner: Owner) -> None:
+def _run(program: str, *arguments: str | Path, owner: Owner, descriptors: tuple[int, ...] = ()) -> None:
     """Run a program of the wheel as the server's owner.
 
     Raises:
@@ -155,6 +160,7 @@ def _run(program: str, *arguments: str | Path, owner: Owner) -> None:
             group=group,
             extra_groups=[] if owner else None,
             cwd="/",
+            pass_fds=descriptors,
             timeout=PATIENCE + 10,
             start_new_session=True,  # Ctrl-C in the terminal is for arsip
         )
