@@ -3,18 +3,18 @@
 alembic is imported when something has to be migrated: it takes as long to load as the rest of a command.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import ProgrammingError
 
 import pipeline
 from pipeline.database import Database
-
-if TYPE_CHECKING:
-    from alembic.config import Config
+from pipeline.errors import ConfigurationError
 
 LOCK = 0x61727369
 """The advisory lock that upgrades take turns on; "arsi" in ASCII."""
@@ -25,21 +25,22 @@ def upgrade(url: str) -> None:
 
     Raises:
         StorageUnavailable: Postgres cannot be reached.
+        ConfigurationError: a newer arsip has migrated the database, or its user may not change the schema.
     """
-    if current(url) == head():
+    revision = current(url)
+    if revision == head():
         return
-    from alembic import command
-
-    with _locked(url) as connection:
-        command.upgrade(_config(connection), "head")
+    if revision not in {None, *_revisions()}:
+        raise ConfigurationError(
+            f"the database's schema is at revision {revision}, this arsip knows none after {head()}: "
+            "install the arsip that migrated it, or a newer one"
+        )
+    _migrate(url, "upgrade", "head")
 
 
 def downgrade(url: str, revision: str) -> None:
     """Take the schema back to `revision`; `base` leaves an empty database."""
-    from alembic import command
-
-    with _locked(url) as connection:
-        command.downgrade(_config(connection), revision)
+    _migrate(url, "downgrade", revision)
 
 
 def current(url: str) -> str | None:
@@ -56,8 +57,31 @@ def current(url: str) -> str | None:
 
 
 def head() -> str:
-    """The newest revision that this installation knows: revisions are numbered, and so are their files."""
-    return max(file.name.split("_")[0] for file in (_scripts() / "versions").glob("[0-9]*.py"))
+    """The newest revision that this installation knows."""
+    return max(_revisions())
+
+
+def _revisions() -> list[str]:
+    """Revisions are numbered, and so are their files."""
+    return [file.name.split("_")[0] for file in (_scripts() / "versions").glob("[0-9]*.py")]
+
+
+def _migrate(url: str, direction: Literal["upgrade", "downgrade"], revision: str) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # at INFO it tells of itself, even that it is imported
+    from alembic.config import Config
+
+    from alembic import command
+
+    config = Config()
+    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
+    move = command.upgrade if direction == "upgrade" else command.downgrade
+    try:
+        with _locked(url) as connection:
+            config.attributes["connection"] = connection
+            move(config, revision)
+    except ProgrammingError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise ConfigurationError(f"the database's schema cannot be migrated ({reason})") from error
 
 
 @contextmanager
@@ -69,15 +93,6 @@ def _locked(url: str) -> Iterator[Connection]:
             yield session.connection()
     finally:
         database.close()
-
-
-def _config(connection: Connection) -> "Config":
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
 
 
 def _scripts() -> Path:

@@ -31,8 +31,6 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerUrls]:
     """One PostgreSQL and one Valkey for the whole run; the database `template` is migrated once."""
     home = tmp_path_factory.mktemp("servers")
-    for folder in (home, *home.parents[:2]):
-        folder.chmod(0o755)  # as root, PostgreSQL runs as another user
     # By name: a developer's own ARSIP_REDIS_URL must never be the server that tests flush.
     with open_stack(Settings(home=home, database_url=None, redis_url=None)) as urls:
         with _administration(urls) as execute:

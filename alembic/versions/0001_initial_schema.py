@@ -62,7 +62,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "status IN ('PENDING', 'PROCESSING', 'PROCESSED', 'PARTIAL', 'FAILED')", name="ck_documents_status"
+            "status IN ('PENDING', 'PROCESSING', 'PROCESSED', 'PARTIAL', 'FAILED')", name=op.f("ck_documents_status")
         ),
         sa.PrimaryKeyConstraint("id", name="pk_documents"),
         sa.UniqueConstraint("sha256", name="uq_documents_sha256"),
@@ -105,8 +105,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("stage IN ('ingest', 'ocr', 'index')", name="ck_jobs_stage"),
-        sa.CheckConstraint("status IN ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED')", name="ck_jobs_status"),
+        sa.CheckConstraint("stage IN ('ingest', 'ocr', 'index')", name=op.f("ck_jobs_stage")),
+        sa.CheckConstraint("status IN ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED')", name=op.f("ck_jobs_status")),
         sa.ForeignKeyConstraint(
             ["document_id"], ["documents.id"], name="fk_jobs_document_id_documents", ondelete="CASCADE"
         ),
@@ -148,7 +148,7 @@ def upgrade() -> None:
         sa.Column("failure_code", sa.Text(), nullable=True),
         sa.Column("failure_reason", sa.Text(), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("status IN ('PENDING', 'DONE', 'FAILED')", name="ck_pages_status"),
+        sa.CheckConstraint("status IN ('PENDING', 'DONE', 'FAILED')", name=op.f("ck_pages_status")),
         sa.ForeignKeyConstraint(
             ["document_id"], ["documents.id"], name="fk_pages_document_id_documents", ondelete="CASCADE"
         ),
