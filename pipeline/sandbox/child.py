@@ -1,40 +1,36 @@
-"""The child: `python -m pipeline.sandbox.child TASKS MEMORY_MB`. It limits itself, then answers until the pipe ends.
+"""The child: `python -m pipeline.sandbox.child TASKS MEMORY_MB PARENT` confines itself and answers until the pipe ends.
 
 TASKS names a function that returns the tasks, as in `pipeline.reading.tasks:tasks`. Requests come on standard input and
 answers leave by standard output; both are moved away first, so that a library which prints cannot harm the protocol.
 """
 
-import ctypes
 import importlib
+import json
 import os
-import resource
-import signal
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ArsipError, CorruptDocument, OutOfMemory
-from pipeline.sandbox import wire
-
-PR_SET_PDEATHSIG = 1
-PR_SET_NO_NEW_PRIVS = 38
-CLONE_NEWNET = 0x40000000
-OPEN_FILES = 256
+from pipeline.sandbox import confinement, wire
 
 
 def main() -> None:
-    tasks_name, memory_mb = sys.argv[1:]
+    name, memory_mb, parent = sys.argv[1:]
     requests, answers = _take_pipes()
-    _confine(int(memory_mb))
-    module, function = tasks_name.split(":")
+    confinement.limit(int(memory_mb), int(parent))
+    # Before it is isolated, so that Python can still keep the byte code; nothing untrusted is open yet.
+    module, function = name.split(":")
     tasks: dict[str, Callable[..., Any]] = getattr(importlib.import_module(module), function)()
+    confinement.isolate(Path.cwd())
     while True:
         try:
-            request = wire.read(requests)
+            request = json.loads(wire.read(requests))
         except wire.EndOfStream:
             return
-        wire.write(answers, _answer(tasks, request))
+        wire.write(answers, _answer(tasks[request["task"]], request["arguments"]))
 
 
 def _take_pipes() -> tuple[int, int]:
@@ -46,30 +42,11 @@ def _take_pipes() -> tuple[int, int]:
     return requests, answers
 
 
-def _confine(memory_mb: int) -> None:
-    """No core dumps, few files; on Linux also limited memory, no new privileges, no network, death with the parent.
-
-    An unprivileged user is not granted a network namespace of its own; then the child keeps the network.
-    """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
-    os.umask(0o077)
-    if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
-        libc = ctypes.CDLL(None)
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        libc.unshare(CLONE_NEWNET)
-        if os.getppid() == 1:
-            # The parent died before the signal was asked for.
-            sys.exit(1)
-
-
-def _answer(tasks: dict[str, Callable[..., Any]], request: dict[str, Any]) -> bytes:
+def _answer(task: Callable[..., Any], arguments: dict[str, Any]) -> bytes:
     try:
-        return wire.encode({"result": tasks[request["task"]](**request["arguments"])})
-    except MemoryError:
-        return _error(OutOfMemory("it needs more memory than the sandbox allows"))
+        return _encode({"result": task(**arguments)})
+    except MemoryError as error:
+        return _error(OutOfMemory(str(error)))
     except ArsipError as error:
         return _error(error)
     except Exception as error:  # noqa: BLE001
@@ -79,7 +56,11 @@ def _answer(tasks: dict[str, Callable[..., Any]], request: dict[str, Any]) -> by
 
 
 def _error(error: ArsipError) -> bytes:
-    return wire.encode({"error": {"code": error.code, "message": str(error)}})
+    return _encode({"error": {"code": error.code, "message": str(error)}})
+
+
+def _encode(answer: dict[str, Any]) -> bytes:
+    return wire.encode(answer, surrogates="replace")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""The stages' way to read documents: typed, and done in the sandbox."""
+"""The stages' way to read documents: typed, done in the sandbox, and checked, as a document may have taken it over."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,14 +12,19 @@ from pipeline.errors import EngineCrashed
 from pipeline.reading.types import DocumentInfo, EngineSpec, Limits, PageReading, RasterRules, TextLayerRules
 from pipeline.sandbox.sandbox import Sandbox, SandboxLimits
 from pipeline.settings import Settings
+from pipeline.states import PageStatus
 
 T = TypeVar("T")
 
 TASKS = "pipeline.reading.tasks:tasks"
+MEDIA_TYPE = re.compile(r"[a-z]+/[\w.+-]{1,80}")
 
 
 class DocumentReader:
-    """Every method raises `EngineTimedOut`, `EngineCrashed` or `OutOfMemory` when the child hangs, dies or bloats."""
+    """Every method raises `EngineTimedOut`, `EngineCrashed` or `OutOfMemory` when the child hangs, dies or bloats.
+
+    Every method but `close` raises `Interrupted` once the reader is abandoned.
+    """
 
     def __init__(self, sandbox: Sandbox, settings: Settings) -> None:
         self._sandbox = sandbox
@@ -39,7 +45,10 @@ class DocumentReader:
         Raises:
             UnsupportedType, EmptyFile, CorruptDocument, EncryptedDocument, NoPages, TooLarge: it cannot be read at all.
         """
-        return self._validated(self._info, self._call("inspect", path, {}, seconds=seconds))
+        info = self._validated(self._info, self._call("inspect", path, {}, seconds=seconds))
+        if not (0 < info.page_count <= self._limits.max_pages and MEDIA_TYPE.fullmatch(info.media_type)):
+            raise self._nonsense(f"{info.page_count} pages of the type {info.media_type[:80]!r}")
+        return info
 
     def read_pages(self, path: Path, first: int, last: int, *, tables: bool, seconds: float) -> list[PageReading]:
         """Read the text layers of pages `first` to `last`, both included.
@@ -48,7 +57,10 @@ class DocumentReader:
         """
         arguments = {"first": first, "last": last, "tables": tables, "rules": asdict(self._rules)}
         answer = self._call("read_pages", path, arguments, seconds=seconds, pages=last - first + 1)
-        return self._validated(self._readings, answer)
+        readings = self._validated(self._readings, answer)
+        if [reading.number for reading in readings] != list(range(first, last + 1)):
+            raise self._nonsense(f"other pages than {first} to {last}")
+        return readings
 
     def recognize_page(self, path: Path, number: int, engine: EngineSpec, *, seconds: float) -> PageReading:
         """Draw one page and recognise it.
@@ -60,10 +72,13 @@ class DocumentReader:
         """
         arguments = {"number": number, "raster": asdict(self._raster), "engine": asdict(engine)}
         answer = self._call("recognize_page", path, arguments, seconds=seconds, pages=1)
-        return self._validated(self._readings, [answer])[0]
+        (reading,) = self._validated(self._readings, [answer])
+        if (reading.number, reading.status) != (number, PageStatus.DONE):
+            raise self._nonsense(f"page {reading.number} {reading.status} instead of page {number} DONE")
+        return reading
 
     def abandon(self) -> None:
-        """Kill the child though it works; whoever waits for it gets `EngineCrashed`."""
+        """Kill the child though it works; whoever waits for it gets `Interrupted`."""
         self._sandbox.abandon()
 
     def close(self) -> None:
@@ -73,12 +88,16 @@ class DocumentReader:
         arguments = {"path": str(path), "limits": asdict(self._limits), **more}
         return self._sandbox.call(task, arguments, seconds=seconds, pages=pages)
 
-    @staticmethod
-    def _validated(adapter: TypeAdapter[T], answer: object) -> T:
+    def _validated(self, adapter: TypeAdapter[T], answer: object) -> T:
         try:
             return adapter.validate_python(answer)
         except ValidationError as error:
-            raise EngineCrashed(f"the sandboxed process answered nonsense: {error.errors()[0]['msg']}") from error
+            raise self._nonsense(error.errors(include_input=False)[0]["msg"]) from None
+
+    def _nonsense(self, what: str) -> EngineCrashed:
+        """The error for an answer that cannot be; the child that gave it is not asked again."""
+        self._sandbox.close()
+        return EngineCrashed(f"the process that worked on it answered nonsense: {what}")
 
 
 def open_reader(settings: Settings) -> DocumentReader:

@@ -8,16 +8,15 @@ import os
 import select
 import struct
 from time import monotonic
-from typing import Any
-
-from pipeline.errors import EngineCrashed
 
 HEADER = struct.Struct(">Q")
-MAX_FRAME = 256 << 20
-"""Bytes; a longer frame is refused before memory is taken for it."""
+MAX_FRAME = 64 << 20
+"""Bytes; a longer frame is refused. JSON can take 20 times as much memory once it is parsed, so not more than needed:
+a million words are 60 MB, a usual page has 500."""
 SLICE = 0.5
 """Seconds of one wait: an exception that another thread sends (dramatiq's time limit) arrives between two of them."""
-CHUNK = 1 << 20
+CHUNK = 1 << 16
+"""Bytes; what a pipe holds."""
 
 
 class EndOfStream(Exception):
@@ -25,59 +24,76 @@ class EndOfStream(Exception):
 
 
 class DeadlinePassed(Exception):
-    """Nothing complete came in time."""
+    """The other side did not read, or did not write, a whole frame in time."""
 
 
-def encode(message: object) -> bytes:
-    body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+class BadFrame(Exception):
+    """What came is no answer; the message says why, after "the sandboxed process"."""
+
+
+def encode(message: object, *, surrogates: str) -> bytes:
+    """
+    Args:
+        surrogates: what becomes of half a surrogate pair: `backslashreplace` keeps it, as a file name that is not UTF-8
+            needs; `replace` makes it a question mark, as `pydantic_core.from_json` and PostgreSQL refuse it.
+    """
+    body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", surrogates)
     return HEADER.pack(len(body)) + body
 
 
-def write(descriptor: int, frame: bytes) -> None:
+def write(descriptor: int, frame: bytes, deadline: float | None = None) -> None:
     """
+    Args:
+        deadline: on the clock of `time.monotonic`, for a descriptor that does not block; None waits for ever.
+
     Raises:
-        BrokenPipeError: the other side is gone.
+        EndOfStream, DeadlinePassed: the frame was not taken.
     """
     view = memoryview(frame)
     while view:
-        view = view[os.write(descriptor, view) :]
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            _wait(descriptor, select.POLLOUT, deadline)
+        except BrokenPipeError:
+            raise EndOfStream from None
 
 
-def read(descriptor: int, deadline: float | None = None) -> Any:
-    """Read one frame.
-
-    Args:
-        deadline: on the clock of `time.monotonic`; None waits for ever.
+def read(descriptor: int, deadline: float | None = None) -> bytearray:
+    """The JSON of one frame; arguments and errors as in `write`.
 
     Raises:
-        EndOfStream, DeadlinePassed: there is no frame.
-        EngineCrashed: what came is not a frame.
+        BadFrame: it is longer than allowed.
     """
     (length,) = HEADER.unpack(_exactly(descriptor, HEADER.size, deadline))
     if length > MAX_FRAME:
-        raise EngineCrashed(f"the sandboxed process announced an answer of {length} bytes, more than {MAX_FRAME}")
-    try:
-        return json.loads(_exactly(descriptor, length, deadline))
-    except ValueError as error:
-        raise EngineCrashed(f"the sandboxed process answered something that is not JSON: {error}") from error
+        raise BadFrame(f"announced an answer of {length} bytes; at most {MAX_FRAME} are taken")
+    return _exactly(descriptor, length, deadline)
 
 
-def _exactly(descriptor: int, length: int, deadline: float | None) -> bytes:
-    parts: list[bytes] = []
-    while length:
-        _wait(descriptor, deadline)
-        part = os.read(descriptor, min(length, CHUNK))
+def _exactly(descriptor: int, length: int, deadline: float | None) -> bytearray:
+    got = bytearray()
+    while len(got) < length:
+        if deadline is not None and monotonic() > deadline:
+            raise DeadlinePassed
+        try:
+            part = os.read(descriptor, min(length - len(got), CHUNK))
+        except BlockingIOError:
+            _wait(descriptor, select.POLLIN, deadline)
+            continue
         if not part:
             raise EndOfStream
-        parts.append(part)
-        length -= len(part)
-    return b"".join(parts)
+        got += part
+    return got
 
 
-def _wait(descriptor: int, deadline: float | None) -> None:
+def _wait(descriptor: int, event: int, deadline: float | None) -> None:
+    """Wait until the descriptor is ready; `poll` and not `select`, which fails for descriptors above 1023."""
+    poller = select.poll()
+    poller.register(descriptor, event)
     while True:
         left = SLICE if deadline is None else min(SLICE, deadline - monotonic())
         if left <= 0:
             raise DeadlinePassed
-        if select.select([descriptor], [], [], left)[0]:
+        if poller.poll(left * 1000):
             return
