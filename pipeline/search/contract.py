@@ -19,7 +19,10 @@ class IndexedPage:
 
 @dataclass(frozen=True, slots=True)
 class IndexedDocument:
-    """What a backend is given of one document: all its pages that have text."""
+    """What a backend is given of one document: all its pages that have text.
+
+    Its name and number are found too, on its first page; a document without any text shows up as its page 1.
+    """
 
     id: int
     name: str
@@ -33,6 +36,10 @@ class IndexedDocument:
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
     """`text` knows "a phrase", AND (the default), OR, -not and pref*; the filters narrow it down.
+
+    OR binds less than AND: `a b OR c` is (a and b) or c. A word is found in any of its forms, in the languages of each
+    document, and -not leaves out pages with any form of the word. The parts of `31/POJK.05/2016` are words of
+    their own, and where it is typed as a whole, they must follow each other. Whatever else is typed means nothing.
 
     `name` is a file-name pattern with `*` and `?`, `number` the start of a document number, both without regard
     to case. Dates are those of the document's first arrival, both ends included. `limit` and `offset` count documents.
@@ -51,7 +58,10 @@ class SearchQuery:
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A piece of a page's text; `marks` are (start, end) offsets of the words that matched."""
+    """A piece of a page's text; `marks` are (start, end) offsets of the words that matched, in order.
+
+    White space is folded. Without marks, only the document's name or number matched.
+    """
 
     text: str
     marks: tuple[tuple[int, int], ...] = ()
@@ -96,11 +106,19 @@ class SearchIndex(ABC):
 
     @abstractmethod
     def delete(self, document_ids: Iterable[int]) -> None:
-        """Forget documents; unknown ids are ignored."""
+        """Forget documents; unknown ids are ignored.
+
+        Raises:
+            IndexUnavailable: the backend cannot be reached.
+        """
 
     @abstractmethod
     def search(self, query: SearchQuery) -> SearchResults:
-        """Find pages; a query without a usable word finds nothing."""
+        """Find pages; a query that wants no word, such as `-not` alone, finds nothing. No string is an error.
+
+        Raises:
+            IndexUnavailable: the backend cannot be reached.
+        """
 
     @abstractmethod
     def close(self) -> None: ...

@@ -1,7 +1,7 @@
 """The search index on Postgres full text: one row per page, found by a GIN index.
 
-A page's lexemes are its words as they are and their stems; the document's name and number stand on its first page with
-a higher weight. A query is stemmed in the page's own configuration, so "not" excludes every form of a word.
+A page's lexemes are its words as they are and their stems in its first languages; the document's name and number stand
+on its first page with a higher weight.
 """
 
 import re
@@ -11,27 +11,69 @@ from datetime import timedelta
 from typing import Any, Self
 
 from sqlalchemy import RowMapping, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from pipeline.database import Database
 from pipeline.errors import IndexUnavailable, StorageUnavailable
-from pipeline.search.contract import IndexedDocument, SearchHit, SearchIndex, SearchQuery, SearchResults, Snippet
+from pipeline.search.contract import (
+    IndexedDocument,
+    IndexedPage,
+    SearchHit,
+    SearchIndex,
+    SearchQuery,
+    SearchResults,
+    Snippet,
+)
 from pipeline.search.query import ParsedQuery, configuration_of, parse
+from pipeline.search.snippets import FoundPage, snippets
+from pipeline.search.words import MOST_CHARACTERS, indexable
 from pipeline.settings import Settings
 
-MOST_BYTES = 250_000
-"""Of a page's text that is indexed: both kinds of lexemes together must stay below a tsvector's limit of 1 MB."""
-START, STOP = "\ue000", "\ue001"
-"""Private characters that mark a match in a snippet."""
-SNIPPET = f'MaxFragments=2, MaxWords=18, MinWords=8, FragmentDelimiter=" … ", StartSel={START}, StopSel={STOP}'
 
-_INSERT = text("""
+def _lexemes(parameter: str) -> str:
+    return f"""(to_tsvector('simple', :{parameter})
+        || coalesce(to_tsvector(CAST(:first AS regconfig), :{parameter}), '')
+        || coalesce(to_tsvector(CAST(:second AS regconfig), :{parameter}), ''))"""
+
+
+_INSERT = text(f"""
     INSERT INTO search_pages (document_id, number, configuration, lexemes)
-    VALUES (:document_id, :number, :configuration,
-        setweight(to_tsvector('simple', :title), 'A')
-        || to_tsvector('simple', :text) || to_tsvector(CAST(:configuration AS regconfig), :text))
-""")
+    VALUES (:document_id, :number, :configuration, setweight({_lexemes("title")}, 'A') || {_lexemes("text")})
+""")  # noqa: S608
+
+# One row at least, so that the number of documents is known on a page behind the last one too.
+# ts_rank with normalisation 1 divides by the logarithm of a page's length: how often the words occur counts, a long
+# page does not win by its length alone. ts_rank_cd tells pages apart only by several words and ranks by their distance.
+_SEARCH = """
+    WITH matched AS (
+        SELECT s.document_id, s.number, s.configuration, ts_rank(s.lexemes, {query}, 1) AS score
+        FROM search_pages AS s JOIN documents AS d ON d.id = s.document_id
+        WHERE {conditions}
+    ), placed AS (
+        SELECT *, max(score) OVER (PARTITION BY document_id) AS best,
+            row_number() OVER (PARTITION BY document_id ORDER BY score DESC, number) AS place
+        FROM matched
+    ), chosen AS (
+        SELECT document_id FROM placed WHERE place = 1 ORDER BY best DESC, document_id DESC LIMIT :limit OFFSET :offset
+    ), hits AS (
+        SELECT p.*, d.name, d.extracted_doc_number, left(g.text, :characters) AS text
+        FROM chosen JOIN placed AS p USING (document_id)
+        JOIN documents AS d ON d.id = p.document_id
+        JOIN pages AS g ON g.document_id = p.document_id AND g.number = p.number
+        WHERE p.place <= :pages
+    )
+    SELECT total.documents, hits.*
+    FROM (SELECT count(*) AS documents FROM placed WHERE place = 1) AS total LEFT JOIN hits ON true
+    ORDER BY hits.best DESC, hits.document_id DESC, hits.place
+"""
+
+_FILTERS = {
+    "number": "d.extracted_doc_number ILIKE :number",
+    "status": "d.status = :status",
+    "name": "d.name ILIKE :name",
+    "since": "d.created_at >= :since",
+    "until": "d.created_at < :until",
+}
 
 
 class PostgresIndex(SearchIndex):
@@ -46,22 +88,23 @@ class PostgresIndex(SearchIndex):
 
     def upsert(self, document: IndexedDocument) -> None:
         configuration = configuration_of(document.languages)
-        words = re.sub(r"[\W_]+", " ", document.name)
-        title = f"{words} {document.extracted_doc_number or ''}"
+        first, _, second = configuration.partition("+")
+        title = indexable(f"{document.name} {document.extracted_doc_number or ''}")
         rows = [
             {
                 "document_id": document.id,
                 "number": page.number,
                 "configuration": configuration,
-                "title": title if position == 0 else "",
-                "text": _indexable(page.text),
+                "first": first,
+                "second": second or None,
+                "title": "" if position else title,
+                "text": indexable(page.text),
             }
-            for position, page in enumerate(document.pages)
+            for position, page in enumerate(document.pages or [IndexedPage(1, "")])
         ]
         with self._transaction() as session:
             _forget(session, [document.id])
-            if rows:
-                session.execute(_INSERT, rows)
+            session.execute(_INSERT, rows)
 
     def delete(self, document_ids: Iterable[int]) -> None:
         with self._transaction() as session:
@@ -72,8 +115,13 @@ class PostgresIndex(SearchIndex):
             parsed = parse(session, query.text)
             if not parsed:
                 return SearchResults(documents=0)
-            rows = session.execute(text(_search_sql(parsed, query)), _parameters(parsed, query)).mappings().all()
-        return SearchResults(documents=rows[0]["documents"] if rows else 0, hits=tuple(_hit(row) for row in rows))
+            statement, parameters = _statement(parsed, query)
+            rows = session.execute(text(statement), parameters).mappings().all()
+            found = [row for row in rows if row["document_id"] is not None]
+            queries = {one.configuration: one.tsquery for one in parsed}
+            pages = [FoundPage(row["text"] or "", queries[row["configuration"]], row["configuration"]) for row in found]
+            hits = [_hit(row, snippet) for row, snippet in zip(found, snippets(session, pages), strict=True)]
+        return SearchResults(documents=rows[0]["documents"], hits=tuple(hits))
 
     def close(self) -> None:
         """The connection is the archive's."""
@@ -85,102 +133,52 @@ class PostgresIndex(SearchIndex):
                 yield session
         except StorageUnavailable as error:
             raise IndexUnavailable(f"the search index is not reachable: {error}") from error
-        except DBAPIError as error:
-            raise IndexUnavailable(f"the search index refused the work: {error.orig}") from error
 
 
 def _forget(session: Session, ids: list[int]) -> None:
     session.execute(text("DELETE FROM search_pages WHERE document_id = ANY(:ids)"), {"ids": ids})
 
 
-def _indexable(page: str) -> str:
-    return page.replace("\0", " ").encode("utf-8", "replace")[:MOST_BYTES].decode("utf-8", "ignore")
-
-
-def _search_sql(parsed: list[ParsedQuery], query: SearchQuery) -> str:
-    """The statement; only the numbers of its parameters vary."""
-    arms = [f"(s.configuration = :c{n} AND s.lexemes @@ CAST(:q{n} AS tsquery))" for n in range(len(parsed))]
-    own = "CASE s.configuration " + " ".join(f"WHEN :c{n} THEN CAST(:q{n} AS tsquery)" for n in range(len(parsed)))
-    filters = [
-        condition
-        for condition, wanted in (
-            ("d.extracted_doc_number ILIKE :number", query.number),
-            ("d.status = :status", query.status),
-            ("d.name ILIKE :name", query.name),
-            ("d.created_at >= :since", query.since),
-            ("d.created_at < :until", query.until),
-        )
-        if wanted
-    ]
-    # ts_rank with normalisation 1: how often the words occur, less for long pages, so that a dense page leads.
-    return f"""
-        WITH matched AS (
-            SELECT s.document_id, s.number, {own} END AS query, s.configuration,
-                ts_rank(s.lexemes, {own} END, 1) AS score
-            FROM search_pages AS s JOIN documents AS d ON d.id = s.document_id
-            WHERE {" AND ".join([f"({' OR '.join(arms)})", *filters])}
-        ), placed AS (
-            SELECT *, max(score) OVER (PARTITION BY document_id) AS best,
-                row_number() OVER (PARTITION BY document_id ORDER BY score DESC, number) AS place
-            FROM matched
-        ), chosen AS (
-            SELECT document_id, count(*) OVER () AS documents FROM placed WHERE place = 1
-            ORDER BY best DESC, document_id DESC LIMIT :limit OFFSET :offset
-        )
-        SELECT p.document_id, p.number, p.score, c.documents, d.name, d.extracted_doc_number,
-            ts_headline(CAST(p.configuration AS regconfig), left(translate(g.text, :marks, ''), {MOST_BYTES}), p.query,
-                :snippet) AS headline
-        FROM chosen AS c
-        JOIN placed AS p ON p.document_id = c.document_id AND p.place <= :pages
-        JOIN documents AS d ON d.id = p.document_id
-        JOIN pages AS g ON g.document_id = p.document_id AND g.number = p.number
-        ORDER BY p.best DESC, p.document_id DESC, p.place
-    """  # noqa: S608
-
-
-def _parameters(parsed: list[ParsedQuery], query: SearchQuery) -> dict[str, Any]:
-    return {
-        **{f"c{n}": one.configuration for n, one in enumerate(parsed)},
-        **{f"q{n}": one.tsquery for n, one in enumerate(parsed)},
+def _statement(parsed: list[ParsedQuery], query: SearchQuery) -> tuple[str, dict[str, Any]]:
+    """The statement, of which only the number of parameters varies, and the parameters."""
+    numbers = range(len(parsed))
+    # One condition per configuration, each of which the GIN index answers.
+    arms = [f"(s.configuration = :c{n} AND s.lexemes @@ CAST(:q{n} AS tsquery))" for n in numbers]
+    own = "CASE s.configuration " + " ".join(f"WHEN :c{n} THEN CAST(:q{n} AS tsquery)" for n in numbers) + " END"
+    filters = {
         "number": query.number and _like(query.number) + "%",
-        "status": query.status,
+        "status": query.status and _storable(query.status),
         "name": query.name and _like(query.name).replace("*", "%").replace("?", "_"),
         "since": query.since,
         "until": query.until and query.until + timedelta(days=1),
+    }
+    conditions = [f"({' OR '.join(arms)})", *(_FILTERS[name] for name, wanted in filters.items() if wanted)]
+    return _SEARCH.format(query=own, conditions=" AND ".join(conditions)), {
+        **{f"c{n}": one.configuration for n, one in enumerate(parsed)},
+        **{f"q{n}": one.tsquery for n, one in enumerate(parsed)},
+        **filters,
         "limit": query.limit,
         "offset": query.offset,
         "pages": query.pages_per_document,
-        "marks": START + STOP,
-        "snippet": SNIPPET,
+        "characters": MOST_CHARACTERS,
     }
 
 
 def _like(value: str) -> str:
-    return re.sub(r"([\\%_])", r"\\\1", value.replace("\0", ""))
+    return re.sub(r"([\\%_])", r"\\\1", _storable(value))
 
 
-def _hit(row: RowMapping) -> SearchHit:
+def _storable(value: str) -> str:
+    """Without the characters that Postgres has no place for."""
+    return value.replace("\0", "").encode(errors="replace").decode()
+
+
+def _hit(row: RowMapping, snippet: Snippet) -> SearchHit:
     return SearchHit(
         document_id=row["document_id"],
         name=row["name"],
         page=row["number"],
         score=float(row["score"]),
-        snippet=snippet(row["headline"]),
+        snippet=snippet,
         extracted_doc_number=row["extracted_doc_number"],
     )
-
-
-def snippet(headline: str) -> Snippet:
-    """The headline with its white space folded and its marks as offsets."""
-    plain: list[str] = []
-    marks: list[tuple[int, int]] = []
-    length = start = 0
-    for part in re.split(f"([{START}{STOP}])", re.sub(r"\s+", " ", headline).strip()):
-        if part == START:
-            start = length
-        elif part == STOP:
-            marks.append((start, length))
-        else:
-            plain.append(part)
-            length += len(part)
-    return Snippet("".join(plain), tuple(marks))

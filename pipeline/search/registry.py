@@ -1,5 +1,6 @@
 """Search backends by name: entry points of the group `arsip.search_indexes`."""
 
+import inspect
 from importlib.metadata import entry_points
 
 from pipeline.database import Database
@@ -14,17 +15,26 @@ def open_index(settings: Settings, database: Database) -> SearchIndex:
     """Open the backend that `settings.search_index` names.
 
     Raises:
-        ConfigurationError: there is no such backend, it cannot be imported, or it is no backend.
+        ConfigurationError: there is no such backend, two have the name, it cannot be imported, or it is no backend.
     """
-    points = {point.name: point for point in entry_points(group=GROUP)}
     name = settings.search_index
-    if name not in points:
-        known = ", ".join(sorted(points)) or "none"
-        raise ConfigurationError(f"ARSIP_SEARCH_INDEX is {name!r}, which is not installed; installed: {known}")
+    # An editable install may list its entry points twice.
+    points = {point.value: point for point in entry_points(group=GROUP, name=name)}
+    if not points:
+        raise ConfigurationError(f"ARSIP_SEARCH_INDEX is {name!r}, which is not installed; {_known()}")
+    if len(points) > 1:
+        raise ConfigurationError(f"several plug-ins name their search index {name!r}: {', '.join(sorted(points))}")
+    ((value, point),) = points.items()
     try:
-        found = points[name].load()
+        found = point.load()
     except Exception as error:
-        raise ConfigurationError(f"search index {name!r} ({points[name].value}) cannot be imported: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, SearchIndex)):
-        raise ConfigurationError(f"search index {name!r} ({points[name].value}) is not a subclass of SearchIndex")
+        raise ConfigurationError(f"search index {name!r} ({value}) cannot be imported: {error}; {_known()}") from error
+    if not (inspect.isclass(found) and issubclass(found, SearchIndex)):
+        raise ConfigurationError(f"search index {name!r} ({value}) is not a subclass of SearchIndex; {_known()}")
+    if missing := getattr(found, "__abstractmethods__", None):
+        raise ConfigurationError(f"search index {name!r} ({value}) lacks {', '.join(sorted(missing))}; {_known()}")
     return found.connect(settings, database)
+
+
+def _known() -> str:
+    return f"installed: {', '.join(sorted({point.name for point in entry_points(group=GROUP)})) or 'none'}"
