@@ -9,7 +9,7 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import BrokerConnectionError
 
 from pipeline.database import Database
-from pipeline.errors import StorageUnavailable
+from pipeline.errors import QueueUnavailable, StorageUnavailable
 from pipeline.settings import Settings
 from pipeline.store import jobs
 
@@ -41,6 +41,16 @@ class Doorbell:
 
     def ring_all(self) -> int:
         return self.ring(self._settings.queues)
+
+    def check(self) -> None:
+        """
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        try:
+            self._broker.client.ping()
+        except redis.RedisError as error:
+            raise QueueUnavailable(f"Redis is not reachable ({error}); check the server and ARSIP_REDIS_URL") from error
 
     def _ring(self, queue: str) -> int:
         try:

@@ -82,7 +82,7 @@ def waiting(session: Session, workers: int | None, report: "Report") -> Iterator
         ProgressDisplay(err(), quiet=report.json) as display,
     ):
         report.display = display
-        yield Watch(session.archive.database, session.doorbell, supervisor, report.document, display)
+        yield Watch(session.archive, session.doorbell, supervisor, report.document, display)
 
 
 class Report:

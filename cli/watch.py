@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -10,7 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from actors.doorbell import Doorbell
 from actors.supervisor import Supervisor
-from pipeline.database import Database
+from pipeline.archive import Archive
+from pipeline.errors import QueueUnavailable, StorageUnavailable
+from pipeline.stack import ensure_running
 from pipeline.store import documents
 from pipeline.tables import Document
 
@@ -18,6 +21,8 @@ POLL_SECONDS = 0.5
 BATCH = 2000
 """Documents asked about in one query; the oldest are the next to end."""
 RING_EVERY = 5.0
+PATIENCE = 30.0
+"""Seconds for which a server may be away before the command gives up."""
 PLAIN_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -31,13 +36,14 @@ class Watch:
 
     def __init__(
         self,
-        database: Database,
+        archive: Archive,
         doorbell: Doorbell,
-        supervisor: Supervisor | None,
+        supervisor: Supervisor,
         on_finished: Callable[[Document], None],
         display: "ProgressDisplay",
     ) -> None:
-        self._database = database
+        self._database = archive.database
+        self._settings = archive.settings
         self._doorbell = doorbell
         self._supervisor = supervisor
         self._on_finished = on_finished
@@ -46,22 +52,36 @@ class Watch:
         self._ended: set[int] = set()
         self._pages_done = 0
         self._next_poll = self._next_ring = 0.0
+        self._well_at = time.monotonic()
 
     def add(self, document_id: int) -> None:
         if document_id not in self._ended:
             self._open[document_id] = None
 
     def tick(self) -> None:
-        """Look for progress if it is time to; cheap enough to be called for every file."""
+        """Look for progress if it is time to; cheap enough to be called for every file.
+
+        Raises:
+            StorageUnavailable, QueueUnavailable: Postgres or Redis has been away for longer than `PATIENCE`.
+        """
         now = time.monotonic()
         if now < self._next_poll:
             return
-        if self._supervisor:
-            self._supervisor.tend()
-        if now >= self._next_ring:
-            self._doorbell.ring_all()
-            self._next_ring = now + RING_EVERY
-        self._poll()
+        self._supervisor.tend()
+        try:
+            if now >= self._next_ring:
+                self._next_ring = now + RING_EVERY
+                self._doorbell.check()
+                self._doorbell.ring_all()
+            self._poll()
+            self._well_at = time.monotonic()
+        except (StorageUnavailable, QueueUnavailable):
+            # A server that restarts is back soon; the workers wait for it too.
+            if time.monotonic() - self._well_at > PATIENCE:
+                raise
+            self._next_ring = 0.0
+            with suppress(StorageUnavailable):
+                ensure_running(self._settings)
         self._next_poll = time.monotonic() + POLL_SECONDS
 
     def wait(self) -> None:

@@ -12,7 +12,7 @@ from cli.console import err
 from pipeline.errors import ConfigurationError
 from pipeline.logs import configure_logging
 from pipeline.settings import Settings
-from pipeline.stack import open_stack
+from pipeline.stack import ensure_running, open_stack
 
 
 def worker(
@@ -41,6 +41,7 @@ def worker(
         err().print(f"{count} workers take {', '.join(names or settings.queues)}; Ctrl-C stops them")
         while not stop.wait(1):
             supervisor.tend()
+            ensure_running(settings)
 
 
 def available_cpus() -> int:
