@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml
 	@touch $(INSTALLED)
 
 run: $(INSTALLED)  ## Ingest the samples on the embedded servers and search in them
-	@ARSIP_HOME=$(abspath $(RUN_HOME)) ARSIP=$(BIN)/arsip sh samples/tour.sh
+	@ARSIP_HOME=$(abspath $(RUN_HOME)) ARSIP=$(BIN)/arsip sh scripts/tour.sh
 
 test: $(INSTALLED)  ## Run the whole test suite; parts that need a missing server are skipped, with the reason
 	$(BIN)/python -m pytest

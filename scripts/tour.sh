@@ -1,12 +1,12 @@
 #!/bin/sh
 # The first run: the samples go in, and a few searches show that they came out. Uses $ARSIP and $ARSIP_HOME.
 set -eu
-here=$(dirname "$0")
+here=$(dirname "$0")/../samples
 say() { printf '\n\033[1m$ arsip %s\033[0m\n' "$*"; }
 
 say ingest samples
 "$ARSIP" ingest "$here"
-for query in 'pemeliharaan' '"maintenance" -invoice' 'invoic*'; do
+for query in 'pemeliharaan' '"acid-free boxes" OR "reading room"' 'maint* -invoice'; do
   say search "'$query'"
   "$ARSIP" search "$query"
 done
