@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ MAX_OBJECTS = 20_000
 MAPPING_SAMPLE = 300
 """Characters of a page whose mapping is asked for, one call each; if one of these has none, all are asked for."""
 
+_UTF_32 = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
+"""Named in full: the plain codec would take a leading U+FEFF for a byte-order mark."""
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000"
 _WORD = re.compile(f"[^{_SPACE}]+")
 _GLYPH = re.compile(f"[^{_SPACE}]")
@@ -32,7 +35,7 @@ _HYPHEN_ALONE = 0x02
 """The same where a character is asked for by itself."""
 _LINE_END = re.compile(f"\n|{_HYPHEN}(?=[^\r\n])")
 _CONTROLS = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
-_GARBAGE = re.compile(f"[{_CONTROLS}\ud800-\udfff\ue000-\uf8ff\ufffd\uffff\U000f0000-\U0010ffff]")
+_GARBAGE = re.compile(f"[{_CONTROLS}\ue000-\uf8ff\ufffd\uffff\U000f0000-\U0010ffff]")
 _NOT_TEXT = re.compile(f"[{_CONTROLS}]+")
 _CID = re.compile(r"\(cid:\d{1,5}\)")
 
@@ -44,7 +47,21 @@ class TextLayer:
     garbled: float
     """Share of the characters that stand for nothing readable; good text has under 0.006, garbled 0.5 and more."""
     unseen: int
-    """Characters in words that lie outside the page."""
+    """Characters, other than blanks, that are in no word: they lie outside the page, or are control characters."""
+    characters: int
+    """All of pdfium's, with blanks."""
+
+
+@dataclass(slots=True)
+class _Objects:
+    """What is drawn on a page."""
+
+    texts: int = 0
+    images: int = 0
+    paths: int = 0
+    """With shadings."""
+    cover: float = 0.0
+    """Share of the page that images cover; more than 1 where they overlap."""
 
 
 def read(page: pypdfium2.PdfPage) -> TextLayer:
@@ -55,21 +72,21 @@ def read(page: pypdfium2.PdfPage) -> TextLayer:
         place = _Placement(page, textpage)
         lines: list[str] = []
         words: list[WordRow] = []
-        unseen: list[str] = []
+        unseen = 0
         for first, last in _lines(characters):
             line: list[str] = []
             for found in _WORD.finditer(characters, first, last):
                 text = _readable(found[0])
                 box = place.of(found.start(), found.end() - found.start())
-                if box is None:
-                    unseen.append(text)
-                elif text:
+                if text and box:
                     words.append((text, *box, 1.0))
                     line.append(text)
+                else:
+                    unseen += len(found[0])
             if line:
                 lines.append(" ".join(line))
         garbled = max(_garbage(characters), _unmapped(characters, textpage))
-        return TextLayer("\n".join(lines), words, garbled, sum(map(len, unseen)))
+        return TextLayer("\n".join(lines), words, garbled, unseen, len(characters))
     finally:
         textpage.close()
 
@@ -79,18 +96,19 @@ def judge(page: pypdfium2.PdfPage, layer: TextLayer, rules: TextLayerRules) -> P
 
     Garbled text never stands. Rich text does. A page with little text needs OCR if something else on it could hold
     text: images, or many paths. So a title page keeps its few words, and a scan with a stamped number is recognised.
-    A page is blank only if there is nothing on it at all.
+    A page is blank only if there is nothing on it but spaces.
     """
     if layer.words and layer.garbled > rules.max_garbled:
         return PageMethod.OCR
     inside = _characters_inside(page, layer, rules.margin)
     if layer.words and inside >= rules.min_characters * RICH:
         return PageMethod.TEXT_LAYER
-    cover, images, paths = _what_else(page)
+    seen = _objects(page)
     if not layer.words:
-        return PageMethod.OCR if images or paths or layer.unseen else PageMethod.BLANK
-    enough = rules.min_characters * (RICH if cover > rules.image_cover else 1)
-    alone = cover <= SMALL_COVER and paths <= SOME_PATHS
+        mute = seen.texts > 0 and layer.characters == 0
+        return PageMethod.OCR if seen.images or seen.paths or mute or layer.unseen else PageMethod.BLANK
+    enough = rules.min_characters * (RICH if seen.cover > rules.image_cover else 1)
+    alone = seen.cover <= SMALL_COVER and seen.paths <= SOME_PATHS
     return PageMethod.TEXT_LAYER if inside >= enough or alone else PageMethod.OCR
 
 
@@ -105,12 +123,12 @@ def _characters(textpage: pypdfium2.PdfTextPage) -> str:
     buffer = (ctypes.c_ushort * (2 * count + 2))()
     written = pdfium.FPDFText_GetText(textpage, 0, count, buffer) - 1
     if written == count:
-        return array("I", buffer[:count]).tobytes().decode("utf-32", "surrogatepass")
+        return array("I", buffer[:count]).tobytes().decode(_UTF_32, "surrogatepass")
     codes = array("I", [pdfium.FPDFText_GetUnicode(textpage, index) for index in range(count)])
     for index, code in enumerate(codes):
         if code == _HYPHEN_ALONE and pdfium.FPDFText_IsHyphen(textpage, index) == 1:
             codes[index] = ord(_HYPHEN)
-    return codes.tobytes().decode("utf-32", "surrogatepass")
+    return codes.tobytes().decode(_UTF_32, "surrogatepass")
 
 
 def _lines(characters: str) -> Iterator[tuple[int, int]]:
@@ -160,19 +178,20 @@ def _characters_inside(page: pypdfium2.PdfPage, layer: TextLayer, margin: float)
     )
 
 
-def _what_else(page: pypdfium2.PdfPage) -> tuple[float, int, int]:
-    """Share of the page that images cover, the number of images, and that of paths and shadings."""
+def _objects(page: pypdfium2.PdfPage) -> _Objects:
     left, bottom, right, top = page.get_bbox()
     area = abs((right - left) * (top - bottom)) or 1.0
-    cover, images, paths = 0.0, 0, 0
+    seen = _Objects()
     for item in islice(page.get_objects(max_depth=8), MAX_OBJECTS):
         if item.type == pdfium.FPDF_PAGEOBJ_IMAGE:
             x0, y0, x1, y1 = _bounds(item)
-            cover += max(0.0, min(x1, right) - max(x0, left)) * max(0.0, min(y1, top) - max(y0, bottom)) / area
-            images += 1
+            seen.cover += max(0.0, min(x1, right) - max(x0, left)) * max(0.0, min(y1, top) - max(y0, bottom)) / area
+            seen.images += 1
+        elif item.type == pdfium.FPDF_PAGEOBJ_TEXT:
+            seen.texts += 1
         elif item.type in {pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_SHADING}:
-            paths += 1
-    return min(cover, 1.0), images, paths
+            seen.paths += 1
+    return seen
 
 
 def _bounds(item: pypdfium2.PdfObject) -> tuple[float, float, float, float]:
