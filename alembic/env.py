@@ -1,8 +1,8 @@
 """Run by alembic for every command: on the connection it is given, or on ARSIP_DATABASE_URL."""
 
+from alembic import context
 from sqlalchemy import Connection
 
-from alembic import context
 from pipeline.database import Database
 from pipeline.errors import ConfigurationError
 from pipeline.settings import Settings

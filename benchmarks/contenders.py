@@ -1,4 +1,4 @@
-"""Who is measured. Each takes the input and the number of processes and returns wall-clock seconds of the whole command."""
+"""Who is measured. Each takes the input and the number of processes and returns the seconds of the whole command."""
 
 import os
 import shutil
@@ -18,7 +18,14 @@ def arsip(source: Path, processes: int) -> float:
     with tempfile.TemporaryDirectory(prefix="arsip-bench-") as home:
         Path(home).chmod(0o755)
         environment = {**os.environ, "ARSIP_HOME": home}
-        command = [str(Path(sys.executable).with_name("arsip")), "ingest", "--json", "--workers", str(processes), source]
+        command = [
+            str(Path(sys.executable).with_name("arsip")),
+            "ingest",
+            "--json",
+            "--workers",
+            str(processes),
+            source,
+        ]
         return _timed([command], environment)
 
 

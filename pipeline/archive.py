@@ -32,7 +32,7 @@ def open_archive(settings: Settings, database_url: str) -> Iterator[Archive]:
     if (revision := migrate.current(database_url)) != migrate.head():
         raise ConfigurationError(
             f"the database's schema is at revision {revision or 'none'}, this arsip needs {migrate.head()}: "
-            "run `arsip db upgrade`"
+            "run `arsip db upgrade`, or a newer arsip if the database is ahead"
         )
     database = Database(database_url)
     try:

@@ -68,9 +68,8 @@ def _revisions() -> list[str]:
 
 def _migrate(url: str, direction: Literal["upgrade", "downgrade"], revision: str) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # at INFO it tells of itself, even that it is imported
-    from alembic.config import Config
-
     from alembic import command
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))

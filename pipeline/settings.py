@@ -8,6 +8,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -72,9 +73,26 @@ def _legacy(name: str, *old: str) -> AliasChoices:
     return AliasChoices(f"ARSIP_{name}", *old)
 
 
+def _with_scheme(url: SecretStr, *schemes: str) -> SecretStr:
+    """The URL, which may hold a password and so is never printed."""
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in schemes:
+        raise ValueError(f"the URL begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("the URL's port is no number") from None
+    return url
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="ARSIP_", env_nested_delimiter="__", frozen=True, populate_by_name=True, extra="ignore"
+        hide_input_in_errors=True,
+        env_prefix="ARSIP_",
+        env_nested_delimiter="__",
+        frozen=True,
+        populate_by_name=True,
+        extra="ignore",
     )
 
     home: Path = Field(default_factory=lambda: platformdirs.user_data_path("arsip"))
@@ -137,6 +155,21 @@ class Settings(BaseSettings):
         int | None, Field(gt=0, validation_alias=_legacy("WORKER_MAX_TRIES", "WORKER_MAX_TRIES"))
     ] = None
     """Tries of a job on every queue, the first one included; replaces the queues' own `retries`."""
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        return value and _with_scheme(value, "postgresql")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        return value and _with_scheme(value, "redis", "rediss", "unix")
 
     @field_validator("worker_queues", mode="before")
     @classmethod

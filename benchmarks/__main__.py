@@ -1,0 +1,46 @@
+"""`python -m benchmarks [ocr|born-digital|submission] [--short]`: see benchmarks/README.md."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from benchmarks import born_digital, contenders, pages, report, submission
+
+PROCESSES = 2
+
+
+def ocr(*, rounds: int, most: int, against_ocrmypdf: bool) -> None:
+    scans = pages.scans(most)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, source in (
+            ("a folder of single-page scans", pages.as_folder(scans, Path(folder) / "in")),
+            ("one PDF of scans", pages.as_pdf(scans, Path(folder) / "scans.pdf")),
+        ):
+            runs = {
+                "arsip": lambda source=source: contenders.arsip(source, PROCESSES),
+                "the engine alone": lambda source=source: contenders.engine_alone(source, PROCESSES),
+            }
+            if against_ocrmypdf:
+                runs["ocrmypdf"] = lambda source=source: contenders.ocrmypdf(source, PROCESSES)
+            report.race(f"{name}, {PROCESSES} processes", runs, pages=len(scans), rounds=rounds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("which", nargs="*", choices=["ocr", "born-digital", "submission", []], default=[])
+    parser.add_argument("--short", action="store_true", help="one small round of each, to see that they work")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    chosen = arguments.which or ["ocr", "born-digital", "submission"]
+    short = arguments.short
+    rounds = 1 if short else arguments.rounds
+    if "ocr" in chosen:
+        ocr(rounds=rounds, most=4 if short else 55, against_ocrmypdf=not short)
+    if "born-digital" in chosen:
+        born_digital.measure(rounds=rounds, most=5 if short else 150)
+    if "submission" in chosen:
+        submission.measure(200 if short else 10_000)
+
+
+if __name__ == "__main__":
+    main()
