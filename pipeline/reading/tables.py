@@ -13,7 +13,7 @@ class TableReader:
     """Keeps the document open between pages: pdfplumber walks the whole page tree when it opens one."""
 
     def __init__(self, path: Path, page_count: int) -> None:
-        self._path = path
+        self._file = path.open("rb")
         self._page_count = page_count
         self._pdf: PDF | None = None
 
@@ -23,14 +23,14 @@ class TableReader:
 
         try:
             if self._pdf is None:
-                self._pdf = pdfplumber.open(self._path)
+                self._pdf = pdfplumber.open(self._file)
             if len(self._pdf.pages) != self._page_count:
                 return [], [
                     f"tables were not read: pdfplumber sees {len(self._pdf.pages)} pages, not {self._page_count}"
                 ]
             page = self._pdf.pages[number - 1]
             try:
-                return page.extract_tables(), []
+                return [[list(map(_cell, row)) for row in table] for table in page.extract_tables()], []
             finally:
                 page.close()
         except MemoryError:
@@ -40,6 +40,11 @@ class TableReader:
             return [], [f"tables could not be read: {type(error).__name__} in pdfplumber"]
 
     def close(self) -> None:
-        if self._pdf is not None:
-            self._pdf.close()
-            self._pdf = None
+        # pdfplumber's own close() reads the pages once more and raises for those it cannot read.
+        self._pdf = None
+        self._file.close()
+
+
+def _cell(text: str | None) -> str | None:
+    """PostgreSQL keeps no NUL in text or JSON."""
+    return text and text.replace("\0", "")
