@@ -1,7 +1,7 @@
-"""Text as letters, digits and blanks, which every server takes apart alike.
+"""Text as small letters, digits and blanks, which every server takes apart alike.
 
-Left to itself, Postgres keeps `31/POJK.05/2016`, `DIR-045` or `contoso.com` as one word of which no part is found, and
-where the locale is C, as in the embedded server, it takes a curly quote or a dash for a letter.
+Left to itself, Postgres keeps `31/POJK.05/2016`, `DIR-045` or `contoso.com` as one word of which no part is found. In a
+database with the locale C, it takes a curly quote or a dash for a letter, and knows no small letter beyond ASCII.
 """
 
 import re
@@ -13,6 +13,8 @@ MOST_BYTES = 150_000
 """Of a page that are indexed: its words and their stems in two languages stay below a tsvector's limit of 1 MB."""
 
 _OTHER = re.compile(r"[^\w ]|_")
+_GROWING = "\u0130"
+"""The Turkish capital I with a dot, the one letter whose small form is two characters."""
 _JOINERS = "\u200c\u200d"
 _FOREIGN = re.compile(r"\w?[^\x00-\x7f]{1,500}")
 """In short runs: the time to normalise one grows with the square of the combining characters in it."""
@@ -25,8 +27,8 @@ def readable(text: str) -> str:
 
 
 def words_only(text: str) -> str:
-    """Blanks instead of whatever is no letter, digit or accent; as long as before, so that offsets stay."""
-    return _OTHER.sub(_accent_or_blank, text)
+    """Small letters, and blanks for whatever is no letter, digit or accent; as long as before, so that offsets stay."""
+    return _OTHER.sub(_accent_or_blank, text.replace(_GROWING, "I").lower())
 
 
 def indexable(text: str) -> str:

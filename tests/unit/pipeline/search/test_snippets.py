@@ -6,9 +6,8 @@ from pipeline.search.words import words_only
 
 def headline(marked: str) -> str:
     """A headline as Postgres makes it of words alone; `[` and `]` stand for its marks, `|` for a cut."""
-    return words_only(marked.translate(str.maketrans("[]|", "XYZ"))).translate(
-        str.maketrans("XYZ", f"{START}{STOP}{CUT}")
-    )
+    stands_for = {"[": START, "]": STOP, "|": CUT}
+    return "".join(stands_for.get(character) or words_only(character) for character in marked)
 
 
 @pytest.mark.parametrize(

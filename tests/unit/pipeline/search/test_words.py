@@ -1,3 +1,4 @@
+import sys
 import time
 
 from hypothesis import given
@@ -11,6 +12,10 @@ def test_offsets_stay(text: str) -> None:
     assert len(words_only(text)) == len(text)
 
 
+def test_offsets_stay_in_every_letter() -> None:
+    assert all(len(words_only(chr(code))) == 1 for code in range(sys.maxunicode + 1))
+
+
 @given(st.text())
 def test_nothing_but_words_is_left(text: str) -> None:
     words = words_only(text)
@@ -19,7 +24,7 @@ def test_nothing_but_words_is_left(text: str) -> None:
 
 
 def test_words_keep_their_accents() -> None:
-    assert words_only("re\u0301sume\u0301, \u0939\u093f\u0928\u094d\u0926\u0940!") == (
+    assert words_only("RE\u0301sume\u0301, \u0939\u093f\u0928\u094d\u0926\u0940!") == (
         "re\u0301sume\u0301  \u0939\u093f\u0928\u094d\u0926\u0940 "
     )
 
