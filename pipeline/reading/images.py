@@ -38,6 +38,9 @@ LOW_DPI = 200.0
 """A picture below it is enlarged. On 100-dpi forms that raised Tesseract's word recall from 0.71 to 0.86."""
 LARGEST_ENLARGEMENT = 2.0
 
+BROKEN_FRAMES = 8
+"""So many frames in a row that cannot be read end the search for more."""
+
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, OverflowError, LookupError, TypeError, struct.error)
 """What Pillow raises for broken files; which of them depends on the format's plug-in."""
 
@@ -59,8 +62,12 @@ class ImageDocument(OpenDocument):
         except _UNREADABLE as error:
             raise CorruptDocument(f"the {FORMATS[media_type]} picture is damaged ({_reason(error)})") from error
 
-    def _picture(self) -> Image.Image:
-        return Image.open(self._path, formats=[FORMATS[self.media_type]])
+    @contextmanager
+    def _picture(self) -> Iterator[Image.Image]:
+        # An open file and not its path: Pillow maps a plain TIFF of which it knows the path into memory,
+        # and then reads the rows of one that lies on its side with the wrong length.
+        with self._path.open("rb") as file, Image.open(file, formats=[FORMATS[self.media_type]]) as picture:
+            yield picture
 
     @property
     def page_count(self) -> int:
@@ -97,15 +104,21 @@ class ImageDocument(OpenDocument):
 
 
 def _count(picture: Image.Image, most: int) -> int:
-    """Frames of a TIFF, found by seeking; a broken one counts, and fails alone when it is read."""
-    count = 1
+    """Frames of a TIFF, found by seeking; a broken one counts, and fails alone when it is read.
+
+    Where the chain of frames itself is broken, every further one seems to be: then only the first of them counts.
+    """
+    count = good = 1
     while True:
         try:
             picture.seek(count)
         except EOFError:
             return count
         except _UNREADABLE:
-            return count + 1
+            if count - good >= BROKEN_FRAMES:
+                return good + 1
+        else:
+            good = count + 1
         count += 1
         if count > most:
             raise TooLarge(f"the TIFF has more pages than ARSIP_MAX_PAGES={most}; split it or raise it")
@@ -117,9 +130,10 @@ def resolution(picture: Image.Image) -> tuple[float, float]:
     The guess takes the longer side for that of an A4 page.
     """
     try:
-        across, down = map(float, picture.info["dpi"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        across = down = 0.0
+        # A PNG states dots per metre: 200 dpi come back as 199.9.
+        across, down = (round(float(stated)) for stated in picture.info["dpi"])
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        across = down = 0
     larger, smaller = max(across, down), min(across, down)
     if LIKELY_DPI[0] <= larger <= LIKELY_DPI[1] and larger <= smaller * STRETCH[1]:
         return (across, down) if larger >= smaller * STRETCH[0] else (larger, larger)
