@@ -67,6 +67,12 @@ def test_deep_grey_is_scaled_by_its_range(tmp_path: Path) -> None:
     assert_marked(raster(tmp_path / "page.tif"))
 
 
+def test_the_noise_of_deep_grey_paper_gets_no_contrast(tmp_path: Path) -> None:
+    paper = np.random.default_rng(1).integers(59_000, 60_000, (600, 400), dtype=np.uint16)
+    Image.fromarray(paper).save(tmp_path / "page.tif")
+    assert raster(tmp_path / "page.tif").image.pixels.min() > 245
+
+
 def test_what_is_transparent_is_paper(tmp_path: Path) -> None:
     page = Image.new("RGBA", (400, 600), (0, 0, 0, 0))
     page.paste((0, 0, 0, 255), (40, 40, 100, 150))
