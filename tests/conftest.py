@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import redis
@@ -28,11 +29,17 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerUrls]:
-    """One PostgreSQL and one Valkey for the whole run; the database `template` is migrated once."""
-    home = tmp_path_factory.mktemp("servers")
+def servers() -> Iterator[ServerUrls]:
+    """One PostgreSQL and one Valkey for the whole run; the database `template` is migrated once.
+
+    They lie outside pytest's folders, which each run of pytest makes private again: as root, PostgreSQL runs as another
+    user, and a second run would lock it out.
+    """
     # By name: a developer's own ARSIP_REDIS_URL must never be the server that tests flush.
-    with open_stack(Settings(home=home, database_url=None, redis_url=None)) as urls:
+    with (
+        TemporaryDirectory(prefix="arsip-tests-", ignore_cleanup_errors=True) as home,
+        open_stack(Settings(home=Path(home), database_url=None, redis_url=None)) as urls,
+    ):
         with _administration(urls) as execute:
             execute("CREATE DATABASE template")
         migrate.upgrade(_named(urls, "template"))
