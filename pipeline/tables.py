@@ -210,5 +210,5 @@ class SearchPage(Base):
     document_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     configuration: Mapped[str]
-    """The text-search configuration used beside `simple`, such as `indonesian`."""
+    """The stemmers used beside the words as they are, such as `indonesian` or `indonesian+english`."""
     lexemes: Mapped[Any] = mapped_column(TSVECTOR)

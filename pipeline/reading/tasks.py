@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import OcrEngine
-from engines.errors import EngineUnavailable, LanguageMissing, RecognitionFailed
+from engines.errors import EngineUnavailable, LanguageMissing
 from engines.registry import build_engine
 from engines.types import Recognition
 from pipeline.errors import EngineFailed, LanguageUnavailable, NotInstalled, PermanentError
@@ -72,8 +72,11 @@ class Reader:
         blank = is_blank(drawn.image.pixels)
         try:
             found = Recognition() if blank else ocr.recognize([drawn.image])[0]
-        except RecognitionFailed as error:
-            raise EngineFailed(f"{spec.name} gave up: {error}") from error
+        except MemoryError:
+            raise
+        except Exception as error:
+            # An engine is somebody's plug-in on somebody's device: what it raises says nothing about the document.
+            raise EngineFailed(f"{spec.name} gave up: {type(error).__name__}: {error}") from error
         return asdict(
             PageReading(
                 number=number,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, undefer
@@ -21,12 +22,18 @@ def save(session: Session, document_id: int, readings: Iterable[PageReading]) ->
     """Write what was read; PostgreSQL's text cannot hold NUL, so it is dropped."""
     rows = []
     for reading in readings:
-        row = {column: getattr(reading, column) for column in STORED}
-        row["text"] = reading.text and reading.text.replace("\0", "")
-        row["words"] = [(text.replace("\0", ""), *rest) for text, *rest in reading.words]
+        row = {column: _storable(getattr(reading, column)) for column in STORED}
         rows.append(row | {"document_id": document_id, "number": reading.number})
     if rows:
         session.execute(update(Page), rows)
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list | tuple):
+        return [_storable(part) for part in value]
+    return value
 
 
 def pending(session: Session, document_id: int, first: int = 1, last: int | None = None) -> Sequence[int]:

@@ -22,9 +22,7 @@ SHA256 = hashlib.sha256(BYTES).hexdigest()
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A versitygw over a folder; returns its URL. A bucket is a folder in it."""
-    program = require_part(
-        "versitygw", install="go install github.com/versity/versitygw/cmd/versitygw@latest"
-    )
+    program = require_part("versitygw", install="go install github.com/versity/versitygw/cmd/versitygw@latest")
     folder = tmp_path_factory.mktemp("s3")
     (folder / "bucket").mkdir()
     with socket.socket() as probe:
