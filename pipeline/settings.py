@@ -52,8 +52,8 @@ class OcrQueueSettings(QueueSettings):
 class NumberPattern(BaseModel):
     """A document-number pattern: the group `number` of the regular expression is the number.
 
-    The first page that has a match decides. Of its matches the one with the largest score counts: the pattern's `weight`,
-    more at the beginning of a line, less further down the page.
+    The first page that has a match decides. Of its matches the one with the largest score counts: the pattern's
+    `weight`, more at the beginning of a line, less further down the page.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
