@@ -5,24 +5,25 @@ and the same call again goes on where the last one ended.
 """
 
 import logging
-import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from time import monotonic
-from typing import BinaryIO
 
 from pipeline.blobs.store import BlobStore
 from pipeline.database import Database
-from pipeline.errors import ArsipError, ConfigurationError, PermanentError, TooLarge, UnreadableFile
-from pipeline.intake.walk import Found, Hidden, Unreadable, walk
-from pipeline.reading import sniff
+from pipeline.errors import ArsipError, ConfigurationError, QueueUnavailable
+from pipeline.intake.results import IntakeOutcome, IntakeResult, left_out
+from pipeline.intake.taking import storable
+from pipeline.intake.threads import TakingThreads
+from pipeline.intake.walk import Found, Step, walk
 from pipeline.settings import Settings
+from pipeline.states import Stage
 from pipeline.store import intake as store
-from pipeline.store.intake import Arrival, Wishes
+from pipeline.store.intake import Arrival, Recorded, Wishes
+
+__all__ = ["Intake", "IntakeOutcome", "IntakeResult"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,35 +34,11 @@ BATCH_SECONDS = 2.0
 _LANGUAGES = re.compile(r"[A-Za-z][A-Za-z_]{1,30}(?:\+[A-Za-z][A-Za-z_]{1,30}){0,7}")
 
 
-class IntakeOutcome(StrEnum):
-    ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"
-    """The same bytes are known under another path, which is recorded as another source."""
-    UNCHANGED = "unchanged"
-    """This path was taken in before, and its size and time are as they were."""
-    SKIPPED = "skipped"
-    """Hidden."""
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class IntakeError:
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class IntakeResult:
-    path: str
-    outcome: IntakeOutcome
-    document_id: int | None = None
-    error: IntakeError | None = None
-
-
 class Intake:
     """
     Args:
-        ring: called with the names of queues that got jobs, after each commit; must not raise.
+        ring: called with the names of queues that got jobs, after each commit. If it raises QueueUnavailable nothing
+            is lost: the jobs are rows, and workers look for jobs whose message was lost.
     """
 
     def __init__(
@@ -91,6 +68,7 @@ class Intake:
         Raises:
             ConfigurationError: an unknown queue, or malformed languages.
             DiskFull, StorageUnavailable: nothing more can be taken in now; all results so far stand.
+            KeyboardInterrupt: passed on after the files that were stored are recorded and reported.
         """
         wishes = self._wishes(ocr_queue, languages, tables)
         return self._submit(walk(paths, hidden=hidden), wishes, rehash)
@@ -105,100 +83,100 @@ class Intake:
             raise ConfigurationError(f"{wanted!r} are no languages; they look like eng or eng+ind")
         return Wishes(languages=wanted, ocr_queue=queue, extract_tables=tables)
 
-    def _submit(
-        self, found: Iterator[Found | Hidden | Unreadable], wishes: Wishes, rehash: bool
-    ) -> Iterator[IntakeResult]:
-        while batch := list(islice(found, BATCH_FILES)):
-            yield from (_not_taken(item) for item in batch if not isinstance(item, Found))
-            files = [item.path for item in batch if isinstance(item, Found)]
-            yield from self._take(files, self._known(files), wishes, rehash)
+    def _submit(self, steps: Iterator[Step], wishes: Wishes, rehash: bool) -> Iterator[IntakeResult]:
+        recorder = _Recorder(self._database, self._blobs, self._ring, wishes)
+        with TakingThreads(self._blobs, self._settings.max_file_mb) as threads:
+            try:
+                yield from recorder.run(threads.results(self._asked(steps, rehash)))
+            except (ArsipError, KeyboardInterrupt):
+                # What is stored is recorded all the same, so that nothing is read twice.
+                yield from recorder.run(threads.finished())
+                raise
 
-    def _known(self, files: Sequence[Path]) -> dict[str, tuple[int, int, int]]:
-        with self._database.session() as session:
-            return store.known_sources(session, [storable(path) for path in files])
-
-    def _take(
-        self, files: Sequence[Path], known: dict[str, tuple[int, int, int]], wishes: Wishes, rehash: bool
-    ) -> Iterator[IntakeResult]:
-        arrivals: list[Arrival] = []
-        started = monotonic()
-        try:
-            for path in files:
-                taken = self._store(path, None if rehash else known.get(storable(path)))
-                if isinstance(taken, IntakeResult):
-                    yield taken
+    def _asked(self, steps: Iterator[Step], rehash: bool) -> Iterator["str | IntakeResult"]:
+        """Paths of files to read, and results of what need not be read."""
+        while batch := list(islice(steps, BATCH_FILES)):
+            known = {} if rehash else self._known([step.path for step in batch if isinstance(step, Found)])
+            for step in batch:
+                if not isinstance(step, Found):
+                    yield left_out(step)
                     continue
-                arrivals.append(taken)
-                if monotonic() - started > BATCH_SECONDS:
-                    batch, arrivals, started = arrivals, [], monotonic()
-                    yield from self._record(batch, known, wishes)
-        except (ArsipError, KeyboardInterrupt):
-            # What is stored is recorded all the same, so that nothing is read twice.
-            yield from self._record(arrivals, known, wishes)
-            raise
-        yield from self._record(arrivals, known, wishes)
+                path = storable(step.path)
+                document_id, *before = known.get(path, (None,))
+                if before == [step.size, step.mtime_ns]:
+                    yield IntakeResult(path, IntakeOutcome.UNCHANGED, document_id)
+                else:
+                    yield step.path
 
-    def _store(self, path: Path, known: tuple[int, int, int] | None) -> Arrival | IntakeResult:
-        """Store a file's bytes, unless it is as it was, or cannot be taken."""
-        try:
-            with _opened(path) as file:
-                status = os.fstat(file.fileno())
-                if known and known[1:] == (status.st_size, status.st_mtime_ns):
-                    return IntakeResult(storable(path), IntakeOutcome.UNCHANGED, known[0])
-                head = file.read(sniff.HEAD)
-                media_type = sniff.media_type(head)
-                limit = self._settings.max_file_mb
-                if status.st_size > limit << 20:
-                    size = status.st_size >> 20
-                    raise TooLarge(f"{size} MB are more than ARSIP_MAX_FILE_MB={limit}; raise it or split the file")
-                file.seek(0)
-                blob = self._blobs.put(file)
-        except PermanentError as error:
-            return _failed(path, error)
-        except OSError as error:
-            return _failed(path, UnreadableFile(f"the file cannot be read: {error.strerror or error}"))
-        return Arrival(
-            storable(path), storable(Path(path.name)), status.st_mtime_ns, blob.sha256, blob.size, media_type
-        )
-
-    def _record(
-        self, arrivals: Sequence[Arrival], known: dict[str, tuple[int, int, int]], wishes: Wishes
-    ) -> Iterator[IntakeResult]:
-        if not arrivals:
-            return
+    def _known(self, paths: Sequence[str]) -> dict[str, tuple[int, int, int]]:
         with self._database.session() as session:
-            recorded = store.record(session, arrivals, wishes)
-        if any(new for _, new in recorded.values()):
-            self._ring({"ingest"})
-        seen: set[str] = set()
-        for arrival in arrivals:
-            document_id, new = recorded[arrival.sha256]
+            return store.known_sources(session, [storable(path) for path in paths])
+
+
+class _Recorder:
+    """Collects what is stored, and records it in batches."""
+
+    def __init__(
+        self, database: Database, blobs: BlobStore, ring: Callable[[Collection[str]], object], wishes: Wishes
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._ring = ring
+        self._wishes = wishes
+        self._arrivals: list[Arrival] = []
+        self._since = monotonic()
+        self._rings = True
+        self._failed = False
+
+    def run(self, taken: Iterable[Arrival | IntakeResult | None]) -> Iterator[IntakeResult]:
+        """Results as they come, those of files that are to be recorded after the commit."""
+        for item in taken:
+            if isinstance(item, IntakeResult):
+                yield item
+            elif item:
+                if not self._arrivals:
+                    self._since = monotonic()
+                self._arrivals.append(item)
+            if len(self._arrivals) >= BATCH_FILES or monotonic() - self._since > BATCH_SECONDS:
+                yield from self._record()
+        yield from self._record()
+
+    def _record(self) -> Iterator[IntakeResult]:
+        if not self._arrivals or self._failed:
+            return
+        try:
+            self._blobs.sync()
+            with self._database.session() as session:
+                recorded = store.record(session, self._arrivals, self._wishes)
+        except ArsipError:
+            self._failed = True
+            raise
+        # Not earlier: after a KeyboardInterrupt the batch is recorded once more.
+        arrivals, self._arrivals = self._arrivals, []
+        if recorded.new:
+            self._ring_for_ingest()
+        yield from _results(arrivals, recorded)
+
+    def _ring_for_ingest(self) -> None:
+        try:
+            self._ring({Stage.INGEST})
+        except QueueUnavailable as error:
+            level = logging.WARNING if self._rings else logging.DEBUG
+            logger.log(level, "the documents are recorded and wait, but nobody could be rung for them: %s", error)
+            self._rings = False
+
+
+def _results(arrivals: Sequence[Arrival], recorded: Recorded) -> Iterator[IntakeResult]:
+    new = set(recorded.new)
+    sources = dict(recorded.before)
+    for arrival in arrivals:
+        document_id = recorded.ids[arrival.sha256]
+        if arrival.sha256 in new:
+            outcome = IntakeOutcome.ACCEPTED
+        elif sources.get(arrival.path) == document_id:
+            outcome = IntakeOutcome.UNCHANGED
+        else:
             outcome = IntakeOutcome.DUPLICATE
-            if new and arrival.sha256 not in seen:
-                outcome = IntakeOutcome.ACCEPTED
-            elif arrival.path in known and known[arrival.path][0] == document_id:
-                outcome = IntakeOutcome.UNCHANGED
-            seen.add(arrival.sha256)
-            yield IntakeResult(arrival.path, outcome, document_id)
-
-
-def storable(path: Path) -> str:
-    """The path as Postgres can store it: bytes that are no UTF-8 are written as escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _opened(path: Path) -> BinaryIO:
-    # Without blocking: the path may have become a pipe that nobody writes to since it was found.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    return os.fdopen(descriptor, "rb")
-
-
-def _not_taken(item: Found | Hidden | Unreadable) -> IntakeResult:
-    if isinstance(item, Unreadable):
-        return _failed(item.path, UnreadableFile(item.reason))
-    note = IntakeError("hidden", "its name begins with a dot; --hidden takes it too")
-    return IntakeResult(storable(item.path), IntakeOutcome.SKIPPED, error=note)
-
-
-def _failed(path: Path, error: PermanentError) -> IntakeResult:
-    return IntakeResult(storable(path), IntakeOutcome.FAILED, error=IntakeError(error.code, str(error)))
+        new.discard(arrival.sha256)
+        sources[arrival.path] = document_id
+        yield IntakeResult(arrival.path, outcome, document_id, size=arrival.size)

@@ -11,55 +11,96 @@ from pathlib import Path
 class Found:
     """A regular file; `path` is absolute, with symbolic links as they are."""
 
-    path: Path
+    path: str
+    size: int
+    """In bytes."""
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
     """A file or folder whose name begins with a dot."""
 
-    path: Path
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A folder behind a symbolic link that was entered before, under its own name or another."""
+
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    path: Path
+    path: str
     reason: str
 
 
-def walk(paths: Iterable[Path], *, hidden: bool = False) -> Iterator[Found | Hidden | Unreadable]:
+Step = Found | Hidden | Repeated | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    path: str
+    names: Iterator[str]
+    linked: bool
+    """It was reached through a symbolic link."""
+
+
+def walk(paths: Iterable[Path], *, hidden: bool = False) -> Iterator[Step]:
     """Walk files and folders recursively.
 
-    What is named explicitly is taken even if it is hidden. Symbolic links are followed; a folder that contains itself
-    through one is entered once. Sockets, pipes and devices are never opened.
+    What is named explicitly is taken even if it is hidden. Symbolic links are followed, but no folder is entered
+    through one a second time: links in a circle end, and many links between folders do not multiply them.
+    Sockets, pipes and devices are never opened.
     """
     for path in paths:
-        yield from _visit(Path(os.path.abspath(path)), hidden, frozenset())  # noqa: PTH100 (resolve() would follow links)
+        yield from _Walk(hidden).start(os.path.abspath(path))  # noqa: PTH100 (resolve() would follow links)
 
 
-def _visit(path: Path, hidden: bool, above: frozenset[tuple[int, int]]) -> Iterator[Found | Hidden | Unreadable]:
-    try:
-        status = path.stat()
-    except OSError as error:
-        reason = "a broken link" if path.is_symlink() and isinstance(error, FileNotFoundError) else error.strerror
-        yield Unreadable(path, str(reason))
-        return
-    if stat.S_ISREG(status.st_mode):
-        yield Found(path)
-    elif not stat.S_ISDIR(status.st_mode):
-        yield Unreadable(path, "neither a file nor a folder")
-    elif (status.st_dev, status.st_ino) not in above:
-        yield from _enter(path, hidden, above | {(status.st_dev, status.st_ino)})
+class _Walk:
+    def __init__(self, hidden: bool) -> None:
+        self._hidden = hidden
+        self._entered: set[tuple[int, int]] = set()
+        """Device and inode of every folder."""
+        # Not recursive: folders may be nested deeper than Python's stack.
+        self._open: list[_Folder] = []
 
+    def start(self, path: str) -> Iterator[Step]:
+        yield from self._visit(path, linked=False)
+        while self._open:
+            folder = self._open[-1]
+            name = next(folder.names, None)
+            if name is None:
+                self._open.pop()
+                continue
+            path = os.path.join(folder.path, name)  # noqa: PTH118 (a Path for each of a million names is slow)
+            if name.startswith(".") and not self._hidden:
+                yield Hidden(path)
+            else:
+                yield from self._visit(path, folder.linked)
 
-def _enter(folder: Path, hidden: bool, above: frozenset[tuple[int, int]]) -> Iterator[Found | Hidden | Unreadable]:
-    try:
-        names = sorted(os.listdir(folder))  # noqa: PTH208 (names alone: a folder may hold a million)
-    except OSError as error:
-        yield Unreadable(folder, f"the folder cannot be listed: {error.strerror}")
-        return
-    for name in names:
-        if name.startswith(".") and not hidden:
-            yield Hidden(folder / name)
-        else:
-            yield from _visit(folder / name, hidden, above)
+    def _visit(self, path: str, linked: bool) -> Iterator[Step]:
+        try:
+            status = os.stat(path)  # noqa: PTH116
+            if stat.S_ISREG(status.st_mode):
+                yield Found(path, status.st_size, status.st_mtime_ns)
+            elif stat.S_ISDIR(status.st_mode):
+                yield from self._enter(path, (status.st_dev, status.st_ino), linked or os.path.islink(path))  # noqa: PTH114
+            else:
+                yield Unreadable(path, "neither a file nor a folder")
+        except FileNotFoundError as error:
+            yield Unreadable(path, "a broken link" if os.path.islink(path) else str(error.strerror))  # noqa: PTH114
+        except OSError as error:
+            yield Unreadable(path, error.strerror or str(error))
+        except ValueError as error:
+            yield Unreadable(path, str(error))
+
+    def _enter(self, path: str, identity: tuple[int, int], linked: bool) -> Iterator[Step]:
+        if linked and identity in self._entered:
+            yield Repeated(path)
+            return
+        names = sorted(os.listdir(path))  # noqa: PTH208 (names alone: a folder may hold a million)
+        self._entered.add(identity)
+        self._open.append(_Folder(path, iter(names), linked))

@@ -1,14 +1,16 @@
 """What intake writes: documents with their sources and first jobs, many at once and idempotently."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from pipeline.states import Stage
-from pipeline.tables import Document, DocumentSource, Job
+from pipeline.tables import Document, DocumentSource
+
+LONGEST_PATH = 2600
+"""Bytes of UTF-8: an entry of a B-tree index ends at 2,704."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,48 @@ class Wishes:
     extract_tables: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    ids: dict[str, int]
+    """The document of each SHA-256."""
+    new: frozenset[str]
+    """SHA-256s that were not known before."""
+    before: dict[str, int]
+    """The document that a path belonged to until now."""
+
+
+# Columns as arrays: one statement whatever their length. SQLAlchemy's VALUES of 200 rows took longer to compile than
+# PostgreSQL took to run. Rows go in one order everywhere, so that two batches that share documents or paths wait for
+# each other instead of deadlocking.
+_INSERT_DOCUMENTS = text(
+    """
+    INSERT INTO documents (sha256, name, media_type, size_bytes, languages, ocr_queue, extract_tables)
+    SELECT sha256, name, media_type, size_bytes, :languages, :ocr_queue, :extract_tables
+    FROM unnest(CAST(:sha256 AS text[]), CAST(:name AS text[]), CAST(:media_type AS text[]), CAST(:size AS bigint[]))
+         AS arrival (sha256, name, media_type, size_bytes)
+    ORDER BY sha256
+    ON CONFLICT (sha256) DO NOTHING
+    RETURNING sha256, id
+    """
+)
+_INSERT_JOBS = text(
+    "INSERT INTO jobs (document_id, stage, queue) SELECT id, :stage, :stage FROM unnest(CAST(:ids AS bigint[])) AS id"
+)
+_UPSERT_SOURCES = text(
+    """
+    INSERT INTO document_sources AS source (document_id, path, size_bytes, mtime_ns)
+    SELECT document_id, path, size_bytes, mtime_ns
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:path AS text[]), CAST(:size AS bigint[]), CAST(:mtime_ns AS bigint[]))
+         AS arrival (document_id, path, size_bytes, mtime_ns)
+    ORDER BY path
+    ON CONFLICT (path) DO UPDATE
+        SET document_id = excluded.document_id, size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns
+        WHERE (source.document_id, source.size_bytes, source.mtime_ns)
+              IS DISTINCT FROM (excluded.document_id, excluded.size_bytes, excluded.mtime_ns)
+    """
+)
+
+
 def known_sources(session: Session, paths: Sequence[str]) -> dict[str, tuple[int, int, int]]:
     """(document id, size in bytes, mtime in nanoseconds) of the paths that were recorded before."""
     rows = session.execute(
@@ -43,69 +87,30 @@ def known_sources(session: Session, paths: Sequence[str]) -> dict[str, tuple[int
     return {path: (document_id, size, mtime_ns) for path, document_id, size, mtime_ns in rows}
 
 
-def record(session: Session, arrivals: Sequence[Arrival], wishes: Wishes) -> dict[str, tuple[int, bool]]:
+def record(session: Session, arrivals: Sequence[Arrival], wishes: Wishes) -> Recorded:
     """Write documents that are new with their ingest jobs, and the path of every arrival as a source.
 
-    Returns:
-        By SHA-256: the document's id, and whether it is new. Of two processes that bring the same bytes at the same
-        moment, one makes the document.
+    Of two processes that bring the same bytes at the same moment, one makes the document.
     """
     first = {arrival.sha256: arrival for arrival in reversed(arrivals)}
-    # In one order everywhere, so that two batches that share documents wait for each other instead of deadlocking.
-    rows = [_document(first[sha256], wishes) for sha256 in sorted(first)]
-    new = dict(
-        session.execute(
-            insert(Document).values(rows).on_conflict_do_nothing().returning(Document.sha256, Document.id)
-        ).all()
-    )
-    known = dict(
-        session.execute(
-            select(Document.sha256, Document.id).where(Document.sha256.in_(first.keys() - new.keys()))
-        ).all()
-    )
-    if new:
-        jobs = [{"document_id": document_id, "stage": Stage.INGEST, "queue": "ingest"} for document_id in new.values()]
-        session.execute(insert(Job).values(jobs))
-    ids = new | known
-    _record_sources(session, arrivals, ids)
-    return {sha256: (document_id, sha256 in new) for sha256, document_id in ids.items()}
-
-
-def _record_sources(session: Session, arrivals: Sequence[Arrival], ids: dict[str, int]) -> None:
-    """A path whose content has changed moves to its new document."""
-    by_path = {arrival.path: arrival for arrival in arrivals}
-    statement = insert(DocumentSource).values(
-        [
-            {
-                "document_id": ids[arrival.sha256],
-                "path": path,
-                "size_bytes": arrival.size,
-                "mtime_ns": arrival.mtime_ns,
-            }
-            for path, arrival in sorted(by_path.items())
-        ]
-    )
-    new = statement.excluded
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[DocumentSource.path],
-            set_={"document_id": new.document_id, "size_bytes": new.size_bytes, "mtime_ns": new.mtime_ns},
-            where=and_(
-                (DocumentSource.document_id != new.document_id)
-                | (DocumentSource.size_bytes != new.size_bytes)
-                | (DocumentSource.mtime_ns != new.mtime_ns)
-            ),
-        )
-    )
-
-
-def _document(arrival: Arrival, wishes: Wishes) -> dict[str, object]:
-    return {
-        "sha256": arrival.sha256,
-        "name": arrival.name,
-        "media_type": arrival.media_type,
-        "size_bytes": arrival.size,
+    documents = _columns(first.values(), "sha256", "name", "media_type", "size") | {
         "languages": wishes.languages,
         "ocr_queue": wishes.ocr_queue,
         "extract_tables": wishes.extract_tables,
     }
+    # Waits for whoever inserts the same documents; what is read below is what they committed.
+    new: dict[str, int] = dict(session.execute(_INSERT_DOCUMENTS, documents).all())
+    if new:
+        session.execute(_INSERT_JOBS, {"ids": list(new.values()), "stage": Stage.INGEST})
+    others = select(Document.sha256, Document.id).where(Document.sha256.in_(first.keys() - new.keys()))
+    ids = new | dict(session.execute(others).all())
+    # Of two arrivals on one path the last is the file; a path whose content has changed moves to its new document.
+    last = {arrival.path: arrival for arrival in arrivals}
+    before = {path: document_id for path, (document_id, *_) in known_sources(session, list(last)).items()}
+    sources = _columns(last.values(), "path", "size", "mtime_ns")
+    session.execute(_UPSERT_SOURCES, sources | {"ids": [ids[arrival.sha256] for arrival in last.values()]})
+    return Recorded(ids=ids, new=frozenset(new), before=before)
+
+
+def _columns(arrivals: Collection[Arrival], *names: str) -> dict[str, object]:
+    return {name: [getattr(arrival, name) for arrival in arrivals] for name in names}
