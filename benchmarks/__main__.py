@@ -1,4 +1,4 @@
-"""`python -m benchmarks [ocr|born-digital|submission] [--short]`: see benchmarks/README.md."""
+"""`python -m benchmarks [ocr|born-digital|submission] [--short] [--pages N]`: see benchmarks/README.md."""
 
 import argparse
 import tempfile
@@ -9,8 +9,7 @@ from benchmarks import born_digital, contenders, pages, report, submission
 PROCESSES = 2
 
 
-def ocr(*, rounds: int, most: int, against_ocrmypdf: bool) -> None:
-    scans = pages.scans(most)
+def ocr(scans: list[Path], *, rounds: int, against_ocrmypdf: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, source in (
             ("a folder of single-page scans", pages.as_folder(scans, Path(folder) / "in")),
@@ -30,12 +29,17 @@ def main() -> None:
     parser.add_argument("which", nargs="*", choices=["ocr", "born-digital", "submission", []], default=[])
     parser.add_argument("--short", action="store_true", help="one small round of each, to see that they work")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pages", type=int, default=55, help="scans to read")
+    parser.add_argument(
+        "--sets", nargs="+", default=pages.SETS, help="folders of the corpus to take scans from in turn"
+    )
     arguments = parser.parse_args()
     chosen = arguments.which or ["ocr", "born-digital", "submission"]
     short = arguments.short
     rounds = 1 if short else arguments.rounds
     if "ocr" in chosen:
-        ocr(rounds=rounds, most=4 if short else 55, against_ocrmypdf=not short)
+        scans = pages.scans(4 if short else arguments.pages, arguments.sets)
+        ocr(scans, rounds=rounds, against_ocrmypdf=not short)
     if "born-digital" in chosen:
         born_digital.measure(rounds=rounds, most=5 if short else 150)
     if "submission" in chosen:

@@ -24,16 +24,15 @@ def arsip(source: Path, processes: int) -> float:
             "--json",
             "--workers",
             str(processes),
-            source,
+            str(source),
         ]
-        return _timed([command], environment)
+        return _timed(command, environment)
 
 
 def engine_alone(source: Path, processes: int) -> float:
-    """Tesseract held open in each process, in a loop over the same pages, and nothing else."""
-    files = sorted(source.iterdir()) if source.is_dir() else [source]
-    loop = [sys.executable, "-m", "benchmarks.engine_loop", str(processes)]
-    return _timed([[*loop, str(share), *files] for share in range(processes)], ONE_THREAD)
+    """Tesseract held open in each process, which take the same pages from one list, and nothing else."""
+    files = map(str, sorted(source.iterdir()) if source.is_dir() else [source])
+    return _timed([sys.executable, "-m", "benchmarks.engine_loop", str(processes), *files], ONE_THREAD)
 
 
 def ocrmypdf(source: Path, processes: int) -> float:
@@ -43,25 +42,22 @@ def ocrmypdf(source: Path, processes: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         if source.is_file():
             command = [program, "--jobs", str(processes), *options, f"{folder}/text", str(source), "-"]
-            return _timed([command], ONE_THREAD)
+            return _timed(command, ONE_THREAD)
         commands = [
             [program, "--jobs", "1", *options, f"{folder}/{file.name}.txt", str(file), "-"]
             for file in sorted(source.iterdir())
         ]
         started = time.monotonic()
         with ThreadPoolExecutor(processes) as pool:
-            list(pool.map(lambda command: _timed([command], ONE_THREAD), commands))
+            list(pool.map(lambda command: _timed(command, ONE_THREAD), commands))
         return time.monotonic() - started
 
 
-def _timed(commands: Sequence[Sequence[str | Path]], environment: dict[str, str]) -> float:
+def _timed(command: Sequence[str], environment: dict[str, str]) -> float:
     started = time.monotonic()
-    running = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        for command in commands
-    ]
-    for process in running:
-        _, complaint = process.communicate()
-        if process.returncode != 0:
-            raise RuntimeError(f"{process.args} exited with {process.returncode}: {complaint.decode()[-2000:]}")
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{done.args} exited with {done.returncode}: {done.stderr[-2000:]}")
     return time.monotonic() - started
