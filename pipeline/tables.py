@@ -160,6 +160,10 @@ class Job(Base):
     leased_until: Mapped[datetime | None]
     rung_at: Mapped[datetime | None]
     """When its message was last sent; null: never."""
+    deaths: Mapped[int] = mapped_column(server_default=text("0"))
+    """Tries that ended with the death of their worker: nobody was left to say what went wrong."""
+    quarantined: Mapped[bool] = mapped_column(server_default=text("false"))
+    """A single page that is suspected of killing its workers or their children."""
     not_before: Mapped[datetime | None]
     """A retry waits until then; nobody rings for it earlier."""
     failure_code: Mapped[str | None]
@@ -170,18 +174,21 @@ class Job(Base):
 
 
 class DeadLetter(Base):
-    """A message that nobody will try again unless a person sends it."""
+    """A message that nobody will try again unless a person sends it. One try of a job leaves at most one."""
 
     __tablename__ = "dead_letters"
     __table_args__ = (
         UniqueConstraint("message_id"),
+        UniqueConstraint("job_id", "job_token"),
         Index("ix_dead_letters_error_code_created_at", "error_code", "created_at"),
-        Index("ix_dead_letters_job_id", "job_id"),
+        Index("ix_dead_letters_document_id", "document_id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     message_id: Mapped[str]
     job_id: Mapped[int | None] = mapped_column(BigInteger)
+    job_token: Mapped[int | None]
+    """The try of the job that failed for good."""
     document_id: Mapped[int | None] = mapped_column(BigInteger)
     queue: Mapped[str]
     actor: Mapped[str]
@@ -191,6 +198,8 @@ class DeadLetter(Base):
     error_code: Mapped[str]
     error_message: Mapped[str]
     traceback: Mapped[str | None]
+    facts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    """How a process died, as far as it is known: `signal`, `exit_code`, `peak_memory_mb`."""
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     worker: Mapped[str | None]
     host: Mapped[str | None]
