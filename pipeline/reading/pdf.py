@@ -19,6 +19,8 @@ from pipeline.reading.types import Limits, PageMethod, PageReading, RasterRules,
 from pipeline.states import PageStatus
 
 POINTS_PER_INCH = 72.0
+A_HAIR_LESS = 1 - 1e-6
+"""pypdfium2 rounds sizes up: by this, a scan that would be 3300.0000001 pixels high is drawn pixel on pixel, not blurred."""
 MAX_SIDE = 32_767
 """Pixels: the longest side that Tesseract takes."""
 DRAWN_ANNOTATIONS = {pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP}
@@ -76,7 +78,7 @@ class PdfDocument(OpenDocument):
         with _opened(self._pdf, number) as page:
             width, height = page.get_size()
             dpi = fitting_dpi(width, height, rules)
-            bitmap = page.render(scale=dpi / POINTS_PER_INCH, grayscale=True, limit_image_cache=True)
+            bitmap = page.render(scale=dpi / POINTS_PER_INCH * A_HAIR_LESS, grayscale=True, limit_image_cache=True)
             try:
                 pixels = np.array(bitmap.to_numpy(), dtype=np.uint8).reshape(bitmap.height, bitmap.width)
             finally:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.errors import CorruptDocument, CorruptPage, EncryptedDocument, NoPages, PermanentError, TooLarge
 from pipeline.reading.documents import OpenDocument, open_document
@@ -70,6 +71,18 @@ def test_a_raster_is_the_page_as_displayed_in_grey(tmp_path: Path) -> None:
     assert 30 < raster.image.pixels[150, 150] < 150
     assert raster.image.pixels[150, 450] == raster.image.pixels[900, 150] == 255
     assert raster.notes == []
+
+
+def test_a_scan_is_drawn_pixel_on_pixel(tmp_path: Path) -> None:
+    checkers = np.indices((3300, 16)).sum(axis=0) % 2
+    scan = Image.fromarray(checkers.astype(bool))
+    scan.save(tmp_path / "document", "PDF", resolution=300)
+
+    with open_document(tmp_path / "document", LIMITS) as document:
+        pixels = document.raster(1, RASTER).image.pixels
+
+    assert np.array_equal(pixels, checkers * 255)
+
 
 
 @pytest.mark.parametrize(("width", "height"), [(7200, 7200), (14400, 100)])
