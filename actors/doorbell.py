@@ -54,13 +54,15 @@ class Doorbell:
 
     def _ring(self, queue: str) -> int:
         try:
-            held = int(self._broker.client.hlen(f"{self._broker.namespace}:{queue}.msgs"))
+            name = f"{self._broker.namespace}:{queue}"
+            # What workers hold does not fill the window: a message that is stranded in one would do so for ever.
+            waiting, held = int(self._broker.client.llen(name)), int(self._broker.client.hlen(f"{name}.msgs"))
             window = self._settings.queue_window
-            if held > window // 2:
+            if waiting > window // 2:
                 return 0
             with self._database.session() as session:
                 again_after = LOST_AFTER if held else LOST_AFTER_WHEN_EMPTY
-                ids = jobs.take_waiting(session, queue, window - held, again_after=again_after)
+                ids = jobs.take_waiting(session, queue, window - waiting, again_after=again_after)
             return self._send(queue, ids)
         except (redis.RedisError, BrokerConnectionError, StorageUnavailable) as error:
             logger.warning("could not ring for queue %s, the jobs wait: %s", queue, error)

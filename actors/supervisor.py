@@ -1,4 +1,4 @@
-"""Keeps worker processes running: one per slot, started again when it exits."""
+"""Keeps worker processes running: one per slot, started again when it exits. What a dead one held is freed."""
 
 import logging
 import os
@@ -12,8 +12,12 @@ from time import monotonic
 from types import TracebackType
 from typing import IO, Self
 
-from actors.worker import EXIT_CONFIGURATION
-from pipeline.errors import ConfigurationError
+from actors.workbench import worker_name
+from actors.worker import EXIT_CONFIGURATION, EXIT_RECYCLED
+from pipeline.database import Database
+from pipeline.errors import ConfigurationError, StorageUnavailable, WorkerDied
+from pipeline.sandbox.process import exit_facts, how_it_ended
+from pipeline.store import jobs
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +30,7 @@ YOUNG = 30.0
 
 @dataclass(slots=True)
 class _Slot:
+    command: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     start_at: float = 0.0
@@ -35,16 +40,30 @@ class _Slot:
 class Supervisor:
     """
     Args:
+        database: of the archive that the workers work for.
         processes: how many workers to keep running.
         queues: names of the queues they take; empty: all.
+        scheduler: whether to keep a scheduler running too.
         log: a file that their log is appended to; None: the standard error of this process.
         grace: seconds that a worker has to stop by itself.
     """
 
-    def __init__(self, processes: int, queues: Sequence[str] = (), *, log: Path | None = None, grace: float) -> None:
-        options = ["--queues", ",".join(queues), "--supervisor", str(os.getpid())]
-        self._command = [sys.executable, "-m", "actors.worker", *options]
-        self._slots = [_Slot() for _ in range(processes)]
+    def __init__(
+        self,
+        database: Database,
+        processes: int,
+        queues: Sequence[str] = (),
+        *,
+        scheduler: bool = False,
+        log: Path | None = None,
+        grace: float,
+    ) -> None:
+        me = ["--supervisor", str(os.getpid())]
+        worker = [sys.executable, "-m", "actors.worker", "--queues", ",".join(queues), *me]
+        self._slots = [_Slot(worker) for _ in range(processes)]
+        if scheduler:
+            self._slots.append(_Slot([sys.executable, "-m", "actors.scheduler", *me]))
+        self._database = database
         self._log = log
         self._grace = grace
 
@@ -63,24 +82,39 @@ class Supervisor:
         """
         now = monotonic()
         for slot in self._slots:
-            if slot.process and (code := slot.process.poll()) is not None:
-                self._bury(slot, code, now)
+            if slot.process and slot.process.poll() is not None:
+                self._replace(slot, slot.process, now)
             if slot.process is None and now >= slot.start_at:
-                slot.process, slot.started = self._start(), now
+                slot.process, slot.started = self._start(slot.command), now
 
-    def _bury(self, slot: _Slot, code: int, now: float) -> None:
+    def _replace(self, slot: _Slot, process: subprocess.Popen[bytes], now: float) -> None:
+        code = process.returncode
         if code == EXIT_CONFIGURATION:
             raise ConfigurationError(f"the worker cannot start; see {self._log or 'the lines above'}")
+        slot.process = None
+        if code == EXIT_RECYCLED:
+            slot.start_at = now
+            return
         slot.pause = FIRST_PAUSE if now - slot.started > YOUNG else min(LONGEST_PAUSE, slot.pause * 2)
-        slot.process, slot.start_at = None, now + slot.pause
-        logger.warning("a worker exited with %d; its slot starts again in %g s", code, slot.pause)
+        slot.start_at = now + slot.pause
+        logger.warning("process %d %s; its slot starts again in %g s", process.pid, how_it_ended(code), slot.pause)
+        self._bury(process)
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _bury(self, process: subprocess.Popen[bytes]) -> None:
+        """Free the jobs of a worker that is gone; without Postgres they wait until their leases run out."""
+        name = worker_name(process.pid)
+        code = process.returncode
+        error = WorkerDied(f"worker {name} {how_it_ended(code)}", facts=exit_facts(code))
+        try:
+            with self._database.session() as session:
+                jobs.bury(session, name, error)
+        except StorageUnavailable as away:
+            logger.warning("could not free the jobs of worker %s: %s", name, away)
+
+    def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         # A session of its own: Ctrl-C reaches this process alone, which then stops the workers in order.
         with self._log_file() as log:
-            return subprocess.Popen(  # noqa: S603
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
 
     def _log_file(self) -> AbstractContextManager[IO[bytes] | None]:
         if self._log is None:
@@ -101,5 +135,13 @@ class Supervisor:
                 logger.warning("worker %d did not stop in time and was killed", process.pid)
                 process.kill()
                 process.wait()
+            if process.returncode != 0:
+                self._bury(process)
         for slot in self._slots:
             slot.process = None
+
+    def kill(self) -> None:
+        """Do not wait for anything: whoever waits in `stop` goes on."""
+        for slot in self._slots:
+            if slot.process:
+                slot.process.kill()

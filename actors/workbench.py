@@ -13,6 +13,7 @@ from dramatiq.middleware import Middleware
 
 from actors.broker import build_broker
 from actors.doorbell import Doorbell
+from actors.recovery import Recovery
 from actors.stages import declare_actors
 from pipeline.archive import open_archive
 from pipeline.sandbox.reader import open_reader
@@ -21,6 +22,11 @@ from pipeline.stack import open_stack
 from pipeline.stages.runner import JobRunner
 
 logger = logging.getLogger(__name__)
+
+
+def worker_name(pid: int) -> str:
+    """What the rows of jobs call the worker process of this host."""
+    return f"{socket.gethostname()}:{pid}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +50,22 @@ def open_workbench(settings: Settings, *middleware: Middleware) -> Iterator[Work
     ):
         broker = build_broker(settings, urls.redis, *middleware)
         doorbell = Doorbell(broker, archive.database, settings)
-        runner = JobRunner(archive, reader, ring=doorbell.ring, worker=f"{socket.gethostname()}:{os.getpid()}")
+        runner = JobRunner(archive, reader, ring=doorbell.ring, worker=worker_name(os.getpid()))
         declare_actors(broker, settings, runner.run)
-        with closing(broker), _ringing(doorbell, settings.ring_every_seconds):
+        recovery = Recovery(archive, doorbell)
+        with closing(broker), _ringing(recovery, doorbell, settings.ring_every_seconds):
             yield Workbench(broker=broker, runner=runner)
 
 
 @contextmanager
-def _ringing(doorbell: Doorbell, every: float) -> Iterator[None]:
-    """Ring for all queues now and every so many seconds, so that a lost message is only late."""
+def _ringing(recovery: Recovery, doorbell: Doorbell, every: float) -> Iterator[None]:
+    """Recover now, and ring for all queues every so many seconds, so that a lost message is only late."""
     done = Event()
 
     def ring() -> None:
-        while True:
+        recovery.run()
+        while not done.wait(every):
             doorbell.ring_all()
-            if done.wait(every):
-                return
 
     thread = Thread(target=ring, name="doorbell", daemon=True)
     thread.start()

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from threading import Event
 from types import FrameType
 
+import psutil
 from dramatiq import Worker
 
 from actors.workbench import Workbench, open_workbench
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 EXIT_UNAVAILABLE = 69
 """EX_UNAVAILABLE of sysexits.h: a server is away, or the worker's threads died; starting again may help."""
+EXIT_RECYCLED = 75
+"""EX_TEMPFAIL of sysexits.h: the worker has done its share, and a new one is to take its place."""
 EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: starting again does not help."""
 EXIT_KILLED = 130
@@ -53,12 +56,36 @@ def run_worker(settings: Settings, queues: Collection[str], supervisor: int | No
         worker.queue_prefetch = PREFETCH
         bench.broker.emit_after("process_boot")
         worker.start()
+        exit_code = 0
         while not stop.wait(0.5) and supervisor in {None, os.getppid()}:
             if not all(thread.is_alive() for thread in worker.workers):
                 logger.error("a worker thread died; the process exits so that it can be started anew")
                 return EXIT_UNAVAILABLE
+            if reason := _worn_out(bench, settings):
+                logger.info("the worker makes room for a new one: %s", reason)
+                exit_code = EXIT_RECYCLED
+                _finish_job(worker, stop)
+                break
         _shut_down(bench, worker, settings.worker_grace_seconds)
-    return 0
+    return exit_code
+
+
+def _worn_out(bench: Workbench, settings: Settings) -> str | None:
+    """Why the worker should be replaced, if it should."""
+    if bench.runner.jobs_started >= settings.worker_max_jobs:
+        return f"it has worked on {bench.runner.jobs_started} jobs"
+    resident_mb = psutil.Process().memory_info().rss >> 20
+    if resident_mb > settings.worker_memory_limit:
+        return f"it uses {resident_mb} MB of memory, more than WORKER_MEMORY_LIMIT={settings.worker_memory_limit}"
+    return None
+
+
+def _finish_job(worker: Worker, stop: Event) -> None:
+    """Take no more messages and wait for the job in hand; a signal to stop ends the wait."""
+    for thread in worker.workers:
+        thread.stop()
+    while any(thread.is_alive() for thread in worker.workers) and not stop.wait(0.05):
+        pass
 
 
 def _shut_down(bench: Workbench, worker: Worker, grace: float) -> None:

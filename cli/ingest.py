@@ -78,7 +78,7 @@ def waiting(session: Session, workers: int | None, report: "Report") -> Iterator
     count = workers if workers is not None else available_cpus() if settings.database_url is None else 0
     log = settings.home / "logs" / "worker.log"
     with (
-        Supervisor(count, log=log, grace=settings.worker_grace_seconds) as supervisor,
+        Supervisor(session.archive.database, count, log=log, grace=settings.worker_grace_seconds) as supervisor,
         ProgressDisplay(err(), quiet=report.json) as display,
     ):
         report.display = display

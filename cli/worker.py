@@ -2,13 +2,17 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from threading import Event
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from actors.supervisor import Supervisor
 from cli.console import err
+from pipeline.database import Database
 from pipeline.errors import ConfigurationError
 from pipeline.logs import configure_logging
 from pipeline.settings import Settings
@@ -21,10 +25,14 @@ def worker(
     processes: Annotated[
         int | None, typer.Option(min=1, help="Worker processes; each does one job at a time. Default: one per CPU.")
     ] = None,
+    scheduler: Annotated[
+        bool, typer.Option("--scheduler/--no-scheduler", help="Run the periodic jobs too, as `arsip scheduler` does.")
+    ] = True,
 ) -> None:
     """Work on waiting documents until told to stop.
 
-    A worker that exits is started again. Ctrl-C or SIGTERM stops: pages in hand are finished, the rest is handed back.
+    A worker that exits is started again. Ctrl-C or SIGTERM stops: pages in hand are finished, the rest is handed back;
+    once more stops at once, and the pages in hand are read again later.
 
     Examples: `arsip worker`, `arsip worker --queues ingest,index --processes 1`, `arsip worker --queues ocr.tesseract`
     """
@@ -34,14 +42,31 @@ def worker(
     if unknown := set(names) - set(settings.queues):
         raise ConfigurationError(f"unknown queue {', '.join(sorted(unknown))}; known: {', '.join(settings.queues)}")
     count = processes or available_cpus()
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with open_stack(settings), Supervisor(count, names, grace=settings.worker_grace_seconds) as supervisor:
+    stop, grace = Event(), settings.worker_grace_seconds
+    with (
+        open_stack(settings) as urls,
+        closing(Database(urls.database)) as database,
+        _stopping_in_order(Supervisor(database, count, names, scheduler=scheduler, grace=grace), stop) as supervisor,
+    ):
         err().print(f"{count} workers take {', '.join(names or settings.queues)}; Ctrl-C stops them")
         while not stop.wait(1):
             supervisor.tend()
             ensure_running(settings)
+
+
+@contextmanager
+def _stopping_in_order(supervisor: Supervisor, stop: Event) -> Iterator[Supervisor]:
+    """The first signal lets pages in hand be finished, the second one does not."""
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        if stop.is_set():
+            supervisor.kill()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+    with supervisor:
+        yield supervisor
 
 
 def available_cpus() -> int:

@@ -17,7 +17,8 @@
     │   ├── CorruptPage              one page of a document that can otherwise be read
     │   ├── LanguageUnavailable
     │   ├── AllPagesFailed
-    │   └── RetriesExhausted
+    │   ├── RetriesExhausted
+    │   └── WorkerDied               whoever worked on it died, again and again
     └── TransientError               may pass: retried with backoff
         ├── StorageUnavailable       Postgres, the blob store or its disk
         │   └── DiskFull
@@ -31,11 +32,25 @@
 A message says what failed, on which document and page, and what to do.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
 
 class ArsipError(Exception):
+    """
+    Args:
+        facts: what a program may want to know, such as how a process died: `signal`, `exit_code`, `peak_memory_mb`.
+    """
+
     code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, facts: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.facts = dict(facts or {})
+
+    def about(self, what: str) -> Self:
+        """The same error, led by what it is about."""
+        return type(self)(f"{what}: {self}", facts=self.facts)
 
 
 class ConfigurationError(ArsipError):
@@ -104,6 +119,10 @@ class AllPagesFailed(PermanentError):
 
 class RetriesExhausted(PermanentError):
     code = "retries_exhausted"
+
+
+class WorkerDied(PermanentError):
+    code = "worker_died"
 
 
 class TransientError(ArsipError):

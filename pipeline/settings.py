@@ -150,6 +150,14 @@ class Settings(BaseSettings):
     """How often a worker looks for jobs whose message was lost."""
     worker_grace_seconds: Seconds = 30
     """How long a worker that is told to stop may finish the page in hand."""
+    quarantine_after_deaths: Annotated[int, Field(gt=0)] = 3
+    """After so many dead workers a job is split into single pages, and a page that goes on is given up."""
+    worker_max_jobs: Annotated[int, Field(gt=0, validation_alias=_legacy("WORKER_MAX_JOBS", "WORKER_MAX_JOBS"))] = 1000
+    """A worker is replaced after so many jobs."""
+    worker_memory_limit: Annotated[
+        Megabytes, Field(validation_alias=_legacy("WORKER_MEMORY_LIMIT", "WORKER_MEMORY_LIMIT"))
+    ] = 512
+    """Resident megabytes above which a worker is replaced after its job; its child has limits of its own."""
     worker_queues: Annotated[tuple[str, ...], Field(validation_alias=_legacy("WORKER_QUEUES", "REDIS_QUEUE"))] = ()
     """Queues that a worker takes; empty: all. As JSON, or one name."""
     worker_max_tries: Annotated[

@@ -10,13 +10,13 @@ from pipeline.reading.tasks import tasks
 GUILTY = 2
 
 
-def _before_recognition(harm: Callable[[], object]) -> dict[str, Callable[..., Any]]:
+def _before_recognition(harm: Callable[[], object], *, from_scale: float = 0) -> dict[str, Callable[..., Any]]:
     healthy = tasks()
 
-    def recognize_page(*, number: int, **arguments: Any) -> Any:
-        if number == GUILTY:
+    def recognize_page(*, number: int, raster: dict[str, Any], **arguments: Any) -> Any:
+        if number == GUILTY and raster["scale"] >= from_scale:
             harm()
-        return healthy["recognize_page"](number=number, **arguments)
+        return healthy["recognize_page"](number=number, raster=raster, **arguments)
 
     return healthy | {"recognize_page": recognize_page}
 
@@ -31,6 +31,10 @@ def engine_hang() -> dict[str, Callable[..., Any]]:
 
 def engine_memory_hunger() -> dict[str, Callable[..., Any]]:
     return _before_recognition(lambda: bytearray(1 << 40))
+
+
+def engine_memory_hunger_at_full_resolution() -> dict[str, Callable[..., Any]]:
+    return _before_recognition(lambda: bytearray(1 << 40), from_scale=1)
 
 
 def text_layer_segfault() -> dict[str, Callable[..., Any]]:

@@ -153,7 +153,7 @@ def _scales(
     if wished * fitting < 1:
         limits = f"limit of {rules.max_megapixels} megapixels and {MAX_SIDE:,} pixels a side"
         notes.append(f"raster lowered to {wished * fitting:.0%} of the picture's size: {limits}")
-    return across * fitting, down * fitting
+    return across * fitting * rules.scale, down * fitting * rules.scale
 
 
 def _check_size(size: tuple[int, int], max_megapixels: int) -> None:

@@ -20,7 +20,7 @@ from pipeline.states import PageStatus
 
 POINTS_PER_INCH = 72.0
 A_HAIR_LESS = 1 - 1e-6
-"""pypdfium2 rounds sizes up: by this, a scan that would be 3300.0000001 pixels high is drawn pixel on pixel, not blurred."""
+"""pypdfium2 rounds sizes up: this way a scan of 3300.0000001 pixels is drawn pixel on pixel, not blurred on 3301."""
 MAX_SIDE = 32_767
 """Pixels: the longest side that Tesseract takes."""
 DRAWN_ANNOTATIONS = {pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP}
@@ -78,7 +78,8 @@ class PdfDocument(OpenDocument):
         with _opened(self._pdf, number) as page:
             width, height = page.get_size()
             dpi = fitting_dpi(width, height, rules)
-            bitmap = page.render(scale=dpi / POINTS_PER_INCH * A_HAIR_LESS, grayscale=True, limit_image_cache=True)
+            drawn_at = dpi * rules.scale
+            bitmap = page.render(scale=drawn_at / POINTS_PER_INCH * A_HAIR_LESS, grayscale=True, limit_image_cache=True)
             try:
                 pixels = np.array(bitmap.to_numpy(), dtype=np.uint8).reshape(bitmap.height, bitmap.width)
             finally:
@@ -87,7 +88,7 @@ class PdfDocument(OpenDocument):
         if dpi < rules.dpi:
             limits = f"limit of {rules.max_megapixels} megapixels and {MAX_SIDE:,} pixels a side"
             notes = [f"raster lowered from {rules.dpi} to {dpi:.0f} dpi: {limits}"]
-        return Raster(PageImage(pixels, dpi), width=width, height=height, unit="pt", notes=notes)
+        return Raster(PageImage(pixels, drawn_at), width=width, height=height, unit="pt", notes=notes)
 
     @contextmanager
     def _flat_page(self, number: int) -> Iterator[pypdfium2.PdfPage]:

@@ -81,6 +81,8 @@ class RasterRules:
     """A larger raster is made at a lower resolution."""
     max_image_megapixels: int
     """A picture that declares more is refused before it is decoded."""
+    scale: float = 1.0
+    """Share of the usual resolution; a page that killed those who read it is tried at less."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,14 +83,15 @@ class ChildProcess:
         if signs or self._peak_mb > max(self._memory_mb * NEAR_LIMIT, self._parents_peak_mb):
             return self.out_of_memory(lines[-1] if lines else "")
         words = "".join(f": {line}" for line in [" / ".join(lines[-LAST_LINES:])] if line)
-        return EngineCrashed(f"the process that worked on it {self._end} ({self._memory}){words}")
+        return EngineCrashed(f"the process that worked on it {self._end} ({self._memory}){words}", facts=self._facts)
 
     def out_of_memory(self, details: str) -> OutOfMemory:
         """The child, which is killed, asked for more memory than it is allowed."""
         self.kill()
         return OutOfMemory(
             f"it needs more memory than the sandbox allows ({self._memory}); "
-            f"raise ARSIP_SANDBOX_MEMORY_MB{': ' if details else ''}{details}"
+            f"raise ARSIP_SANDBOX_MEMORY_MB{': ' if details else ''}{details}",
+            facts=self._facts,
         )
 
     def stop(self) -> None:
@@ -138,14 +139,31 @@ class ChildProcess:
         return f"peak memory {'' if known else 'at most '}{self._peak_mb} MB, allowed {self._memory_mb} MB"
 
     @property
+    def _facts(self) -> dict[str, object]:
+        return exit_facts(self._process.returncode) | {"peak_memory_mb": self._peak_mb}
+
+    @property
     def _end(self) -> str:
-        code = self._process.returncode
-        if code >= 0:
-            return f"exited with {code}"
-        if -code == signal.SIGKILL:
-            return "was killed by SIGKILL, as a system does that runs out of memory"
-        names = {number.value: number.name for number in signal.Signals}
-        return f"was killed by {names.get(-code, f'signal {-code}')}"
+        return how_it_ended(self._process.returncode)
+
+
+def how_it_ended(returncode: int) -> str:
+    """The end of a process in words, from a return code as `subprocess` gives it."""
+    if returncode >= 0:
+        return f"exited with {returncode}"
+    if -returncode == signal.SIGKILL:
+        return "was killed by SIGKILL, as a system does that runs out of memory"
+    return f"was killed by {_signal_name(-returncode)}"
+
+
+def exit_facts(returncode: int) -> dict[str, object]:
+    """The same for programs."""
+    return {"exit_code": returncode} if returncode >= 0 else {"signal": _signal_name(-returncode)}
+
+
+def _signal_name(number: int) -> str:
+    names = {known.value: known.name for known in signal.Signals}
+    return names.get(number, f"signal {number}")
 
 
 def _start(scratch: "TemporaryDirectory[str]", arguments: list[str]) -> "subprocess.Popen[bytes]":

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,15 +62,18 @@ class DocumentReader:
             raise self._nonsense(f"other pages than {first} to {last}")
         return readings
 
-    def recognize_page(self, path: Path, number: int, engine: EngineSpec, *, seconds: float) -> PageReading:
-        """Draw one page and recognise it.
+    def recognize_page(
+        self, path: Path, number: int, engine: EngineSpec, *, seconds: float, scale: float = 1.0
+    ) -> PageReading:
+        """Draw one page, at a share `scale` of its usual resolution, and recognise it.
 
         Raises:
             CorruptPage, TooLarge, LanguageUnavailable: this page cannot be recognised.
             NotInstalled: the engine is not there.
             EngineFailed: the engine gave up.
         """
-        arguments = {"number": number, "raster": asdict(self._raster), "engine": asdict(engine)}
+        raster = replace(self._raster, scale=scale)
+        arguments = {"number": number, "raster": asdict(raster), "engine": asdict(engine)}
         answer = self._call("recognize_page", path, arguments, seconds=seconds, pages=1)
         (reading,) = self._validated(self._readings, [answer])
         if (reading.number, reading.status) != (number, PageStatus.DONE):

@@ -69,6 +69,8 @@ def _read_range(
 ) -> tuple[list[PageReading], TransientError | None]:
     """Read a range; if the child dies on it, page by page, so that only the guilty page is missing.
 
+    A page that still kills the child at the last try is left to OCR, which can put a single page into quarantine.
+
     Returns:
         The readings, and the error of a page that is worth another try.
     """
@@ -78,7 +80,8 @@ def _read_range(
         return work.reader.read_pages(path, first, last, tables=tables, seconds=seconds), None
     except CHILD_DIED as error:
         if first == last:
-            return ([work.failed_page(first, error)], None) if work.last_try else ([], error)
+            pending = PageReading(number=first, status=PageStatus.PENDING)
+            return ([pending], None) if work.last_try else ([], error)
     readings: list[PageReading] = []
     trouble: TransientError | None = None
     for number in range(first, last + 1):

@@ -12,6 +12,7 @@ from pipeline.stages.index import index
 from pipeline.stages.ingest import ingest
 from pipeline.stages.lease_keeper import LeaseKeeper
 from pipeline.stages.ocr import recognize
+from pipeline.stages.quarantine import is_suspect, quarantine
 from pipeline.stages.work import Work
 from pipeline.states import DocumentStatus, Stage
 from pipeline.store import documents, jobs, pages
@@ -41,6 +42,7 @@ class JobRunner:
         self._ring = ring
         self._worker = worker
         self._stopping = Event()
+        self.jobs_started = 0
 
     def stop(self) -> None:
         """Hand running jobs back at their next page and claim no more."""
@@ -58,6 +60,7 @@ class JobRunner:
             TransientError: the job is pending again; to be retried after a while.
         """
         if self._stopping.is_set():
+            self._leave(job_id)
             return
         settings = self._archive.settings
         with self._archive.database.session() as session:
@@ -65,11 +68,12 @@ class JobRunner:
         if lease is None:
             logger.debug("job %d is done, gone or in other hands", job_id)
             return
+        self.jobs_started += 1
         ends_at = monotonic() + settings.queues[lease.queue].time_limit
         work = Work(self._archive, self._reader, lease, ends_at, self._stopping)
         try:
             with LeaseKeeper(self._archive.database, lease, settings):
-                queues = STAGES[lease.stage](work)
+                queues = quarantine(work) if is_suspect(work) else STAGES[lease.stage](work)
         except LeaseLost as lost:
             logger.warning("%s", lost)
             return
@@ -85,6 +89,11 @@ class JobRunner:
             self._try_again(work, error)
             raise
         self._ring(queues)
+
+    def _leave(self, job_id: int) -> None:
+        """Its message is used up, so somebody has to ring for the job again."""
+        with self._archive.database.session() as session:
+            jobs.unring(session, [job_id])
 
     def _try_again(self, work: Work, error: BaseException) -> None:
         """A failure that may pass, or dramatiq's time limit: hand the job back, or give up after the last try."""

@@ -16,6 +16,9 @@ from pipeline.store import documents, jobs, pages
 from pipeline.store.jobs import Lease
 from pipeline.tables import Document
 
+QUARANTINE_TRIES = 2
+"""A suspected page is tried as usual and once more as a last resort."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -28,8 +31,13 @@ class Work:
     """Set when the worker is told to stop."""
 
     @property
+    def tries(self) -> int:
+        """How often the job is started before it fails for good."""
+        return QUARANTINE_TRIES if self.lease.quarantined else self.archive.settings.tries(self.lease.queue)
+
+    @property
     def last_try(self) -> bool:
-        return self.lease.attempts >= self.archive.settings.tries(self.lease.queue)
+        return self.lease.attempts >= self.tries
 
     def seconds(self, limit: float) -> float:
         """How long the next call may take: `limit`, or what is left of the job's time.

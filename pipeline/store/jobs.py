@@ -4,11 +4,11 @@ A worker claims a job with one atomic UPDATE, renews its lease while it works, a
 transaction that holds the job (`hold`): a worker that lost its lease writes nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,12 @@ class Lease:
     token: int
     attempts: int
     """This try included."""
+    deaths: int
+    """Tries before it that ended with the death of their worker."""
+    quarantined: bool
+    """Whether this is a single page that is suspected of killing those who read it."""
+    last_failure: str | None
+    """What is known of the try before."""
 
 
 def claim(session: Session, job_id: int, worker: str, seconds: float) -> Lease | None:
@@ -45,15 +51,15 @@ def claim(session: Session, job_id: int, worker: str, seconds: float) -> Lease |
             status=JobStatus.RUNNING,
             token=Job.token + 1,
             attempts=Job.attempts + 1,
+            # Nobody handed it back: whoever had it is dead, or as good as dead.
+            deaths=Job.deaths + case((Job.status == JobStatus.RUNNING, 1), else_=0),
             worker=worker,
             leased_until=func.now() + timedelta(seconds=seconds),
             started_at=func.now(),
             finished_at=None,
         )
-        .returning(
-            Job.id, Job.document_id, Job.stage, Job.queue, Job.first_page, Job.last_page, Job.token, Job.attempts
-        )
-    ).one_or_none()
+        .returning(Job)
+    ).scalar_one_or_none()
     if row is None:
         return None
     return Lease(
@@ -65,6 +71,9 @@ def claim(session: Session, job_id: int, worker: str, seconds: float) -> Lease |
         last_page=row.last_page,
         token=row.token,
         attempts=row.attempts,
+        deaths=row.deaths,
+        quarantined=row.quarantined,
+        last_failure=row.failure_reason,
     )
 
 
@@ -120,6 +129,55 @@ def hand_back(session: Session, lease: Lease) -> None:
     )
 
 
+def bury(session: Session, worker: str, error: ArsipError) -> frozenset[str]:
+    """Free at once what a worker held that is known to be dead.
+
+    Returns:
+        The names of the queues that have a job to ring for.
+    """
+    freed = session.scalars(
+        update(Job)
+        .where(Job.worker == worker, Job.status == JobStatus.RUNNING)
+        .values(
+            status=JobStatus.PENDING,
+            leased_until=None,
+            rung_at=None,
+            deaths=Job.deaths + 1,
+            failure_code=error.code,
+            failure_reason=str(error),
+        )
+        .returning(Job.queue)
+    )
+    return frozenset(freed)
+
+
+def isolate(session: Session, lease: Lease, suspects: Sequence[int], *, tried: bool) -> None:
+    """Make each suspected page a quarantined job of its own; the job that is held becomes the first of them.
+
+    Args:
+        suspects: numbers of pages, at least one; the job's other pages are done.
+        tried: whether each has failed on its own already, so that only the last resort is left.
+    """
+    fresh = {
+        "status": JobStatus.PENDING,
+        "quarantined": True,
+        "attempts": int(tried),
+        "deaths": 0,
+        "leased_until": None,
+        "rung_at": None,
+        "not_before": None,
+    }
+    first, *others = suspects
+    session.execute(update(Job).where(*_held(lease)).values(first_page=first, last_page=first, **fresh))
+    rows = [
+        {"document_id": lease.document_id, "stage": lease.stage, "queue": lease.queue, **fresh}
+        | {"first_page": number, "last_page": number}
+        for number in others
+    ]
+    if rows:
+        session.execute(insert(Job), rows)
+
+
 def add(session: Session, document_id: int, stage: Stage, queue: str) -> bool:
     """Add the document's job of a stage unless it is there; True if it was added."""
     added = session.execute(
@@ -163,7 +221,7 @@ def take_waiting(session: Session, queue: str, limit: int, *, again_after: float
 
 
 def unring(session: Session, job_ids: Iterable[int]) -> None:
-    """Take the mark back: their messages could not be sent."""
+    """Take the mark back: their messages were not sent, or came to nothing."""
     session.execute(update(Job).where(Job.id.in_(list(job_ids))).values(rung_at=None))
 
 

@@ -84,7 +84,6 @@ def test_a_scan_is_drawn_pixel_on_pixel(tmp_path: Path) -> None:
     assert np.array_equal(pixels, checkers * 255)
 
 
-
 @pytest.mark.parametrize(("width", "height"), [(7200, 7200), (14400, 100)])
 def test_a_large_page_is_drawn_at_a_lower_resolution_and_says_so(tmp_path: Path, width: int, height: int) -> None:
     with opened(tmp_path, pdf("", box=f"0 0 {width} {height}")) as document:

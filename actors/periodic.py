@@ -1,0 +1,33 @@
+"""The periodic actors and when they run. Each is idempotent and runs once however many schedulers there are."""
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+from periodiq import PeriodiqMiddleware, cron
+
+from actors.recovery import Recovery
+
+QUEUE = "periodic"
+EVERY_MINUTE = "* * * * *"
+TIME_LIMIT = 300
+"""Seconds."""
+LOW = 100
+
+
+def periodic_middleware() -> PeriodiqMiddleware:
+    """Lets actors be periodic; a message that is older than half a minute is dropped, as the next one is on its way."""
+    return PeriodiqMiddleware(skip_delay=30)
+
+
+def declare_periodic_actors(broker: RedisBroker, recovery: Recovery) -> None:
+    def recover() -> None:
+        recovery.run()
+
+    dramatiq.actor(
+        broker=broker,
+        actor_name="recover",
+        queue_name=QUEUE,
+        priority=LOW,
+        periodic=cron(EVERY_MINUTE),
+        time_limit=TIME_LIMIT * 1000,
+        max_retries=0,
+    )(recover)
