@@ -15,10 +15,8 @@ from pipeline.store import jobs
 
 logger = logging.getLogger(__name__)
 
-LOST_AFTER = 120.0
-"""Seconds after which a message counts as lost while others still lie in the queue."""
-LOST_AFTER_WHEN_EMPTY = 5.0
-"""The same when nothing lies in the queue or in a worker's hands: then the message can only be lost."""
+LOST_WHEN_EMPTY = 5.0
+"""Seconds after which a message counts as lost if none lies in its queue or in a worker's hands."""
 
 
 def actor_name(queue: str) -> str:
@@ -61,7 +59,7 @@ class Doorbell:
             if waiting > window // 2:
                 return 0
             with self._database.session() as session:
-                again_after = LOST_AFTER if held else LOST_AFTER_WHEN_EMPTY
+                again_after = self._settings.ring_again_after_seconds if held else LOST_WHEN_EMPTY
                 ids = jobs.take_waiting(session, queue, window - waiting, again_after=again_after)
             return self._send(queue, ids)
         except (redis.RedisError, BrokerConnectionError, StorageUnavailable) as error:

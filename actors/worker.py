@@ -12,9 +12,9 @@ from collections.abc import Collection
 from threading import Event
 from types import FrameType
 
-import psutil
 from dramatiq import Worker
 
+from actors.recycling import Recycling
 from actors.workbench import Workbench, open_workbench
 from pipeline.errors import ConfigurationError, StorageUnavailable
 from pipeline.logs import configure_logging
@@ -51,41 +51,27 @@ def run_worker(settings: Settings, queues: Collection[str], supervisor: int | No
     """
     stop = Event()
     _stop_on_signals(stop)
-    with open_workbench(settings) as bench:
-        worker = Worker(bench.broker, queues=set(queues) or None, worker_timeout=POLL_MILLISECONDS, worker_threads=1)
-        worker.queue_prefetch = PREFETCH
-        bench.broker.emit_after("process_boot")
-        worker.start()
-        exit_code = 0
+    recycling = Recycling(settings)
+    with open_workbench(settings, recycling) as bench:
+        worker = start_threads(bench, queues)
         while not stop.wait(0.5) and supervisor in {None, os.getppid()}:
-            if not all(thread.is_alive() for thread in worker.workers):
-                logger.error("a worker thread died; the process exits so that it can be started anew")
-                return EXIT_UNAVAILABLE
-            if reason := _worn_out(bench, settings):
-                logger.info("the worker makes room for a new one: %s", reason)
-                exit_code = EXIT_RECYCLED
-                _finish_job(worker, stop)
+            if all(thread.is_alive() for thread in worker.workers):
+                continue
+            if recycling.is_due:
                 break
+            logger.error("a worker thread died; the process exits so that it can be started anew")
+            return EXIT_UNAVAILABLE
         _shut_down(bench, worker, settings.worker_grace_seconds)
-    return exit_code
+    return EXIT_RECYCLED if recycling.is_due and not stop.is_set() else 0
 
 
-def _worn_out(bench: Workbench, settings: Settings) -> str | None:
-    """Why the worker should be replaced, if it should."""
-    if bench.runner.jobs_started >= settings.worker_max_jobs:
-        return f"it has worked on {bench.runner.jobs_started} jobs"
-    resident_mb = psutil.Process().memory_info().rss >> 20
-    if resident_mb > settings.worker_memory_limit:
-        return f"it uses {resident_mb} MB of memory, more than WORKER_MEMORY_LIMIT={settings.worker_memory_limit}"
-    return None
-
-
-def _finish_job(worker: Worker, stop: Event) -> None:
-    """Take no more messages and wait for the job in hand; a signal to stop ends the wait."""
-    for thread in worker.workers:
-        thread.stop()
-    while any(thread.is_alive() for thread in worker.workers) and not stop.wait(0.05):
-        pass
+def start_threads(bench: Workbench, queues: Collection[str]) -> Worker:
+    """dramatiq's threads: one that works, and those that fetch messages."""
+    worker = Worker(bench.broker, queues=set(queues) or None, worker_timeout=POLL_MILLISECONDS, worker_threads=1)
+    worker.queue_prefetch = PREFETCH
+    bench.broker.emit_after("process_boot")
+    worker.start()
+    return worker
 
 
 def _shut_down(bench: Workbench, worker: Worker, grace: float) -> None:

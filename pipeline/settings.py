@@ -148,6 +148,8 @@ class Settings(BaseSettings):
     lease_renew_seconds: Seconds = 20
     ring_every_seconds: Seconds = 30
     """How often a worker looks for jobs whose message was lost."""
+    ring_again_after_seconds: Seconds = 120
+    """After how long the message of a waiting job counts as lost though others lie in its queue."""
     worker_grace_seconds: Seconds = 30
     """How long a worker that is told to stop may finish the page in hand."""
     quarantine_after_deaths: Annotated[int, Field(gt=0)] = 3

@@ -97,6 +97,7 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
             "database_url": database_url,
             "redis_url": redis_url,
             "ring_every_seconds": 1,
+            "ring_again_after_seconds": 5,
             "lease_seconds": 12,
             "lease_renew_seconds": 3,
             "worker_grace_seconds": 5,

@@ -16,6 +16,8 @@ LETTER = (
     "Dengan hormat, bersama ini kami sampaikan jadwal pemeliharaan berkala untuk tahun ini.",
     "Seluruh kepala bagian diminta memeriksa lampiran dan memberi tanggapan sebelum akhir bulan.",
 )
+RICH = tuple(f"{line} {number}" for number, line in enumerate(LETTER * 2))
+"""Enough text for a good text layer."""
 
 
 def letter_picture(lines: tuple[str, ...] = LETTER) -> Image.Image:

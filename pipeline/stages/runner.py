@@ -42,7 +42,6 @@ class JobRunner:
         self._ring = ring
         self._worker = worker
         self._stopping = Event()
-        self.jobs_started = 0
 
     def stop(self) -> None:
         """Hand running jobs back at their next page and claim no more."""
@@ -68,7 +67,6 @@ class JobRunner:
         if lease is None:
             logger.debug("job %d is done, gone or in other hands", job_id)
             return
-        self.jobs_started += 1
         ends_at = monotonic() + settings.queues[lease.queue].time_limit
         work = Work(self._archive, self._reader, lease, ends_at, self._stopping)
         try:

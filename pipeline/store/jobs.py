@@ -200,10 +200,12 @@ def add_ocr(session: Session, document_id: int, queue: str, ranges: Iterable[tup
 def take_waiting(session: Session, queue: str, limit: int, *, again_after: float) -> list[int]:
     """Ids of jobs that need a message, oldest first, marked as rung.
 
-    These are pending jobs that were never rung for, those whose message seems lost (`again_after` seconds old), and
-    running ones whose lease ran out.
+    These are pending jobs that were never rung for, running ones whose lease ran out, and both kinds again if their
+    message seems lost: it is `again_after` seconds old.
     """
-    quiet = or_(Job.rung_at.is_(None), Job.rung_at < func.now() - timedelta(seconds=again_after))
+    quiet = or_(
+        Job.rung_at.is_(None), Job.rung_at < Job.leased_until, Job.rung_at < func.now() - timedelta(seconds=again_after)
+    )
     due = or_(Job.not_before.is_(None), Job.not_before < func.now())
     waiting = or_(
         and_(Job.status == JobStatus.PENDING, due),

@@ -25,10 +25,9 @@ from pipeline.stages.runner import JobRunner
 from pipeline.states import PageStatus
 from pipeline.store import documents, jobs, pages
 from pipeline.tables import Document, Page
-from tests.factories import LETTER, letter_picture, save_pdf, save_scan, take_in
+from tests.factories import RICH, letter_picture, save_pdf, save_scan, take_in
 
 HEALTHY = "pipeline.reading.tasks:tasks"
-RICH = tuple(f"{line} {number}" for number, line in enumerate(LETTER * 2))
 
 Drain = Callable[..., list[ArsipError]]
 
@@ -38,21 +37,23 @@ def drain(archive: Archive) -> Drain:
     return lambda tasks=HEALTHY: run_all(archive, tasks)
 
 
-def run_all(archive: Archive, tasks: str, *, until: str = "", count: int | None = None) -> list[ArsipError]:
-    """Run jobs as workers do, until none is left, a queue's stage is reached, or so many are done.
+def run_all(archive: Archive, tasks: str, *, until: str = "") -> list[ArsipError]:
+    """Run jobs as workers do, until none is left or only those of a queue are; returns what they raised."""
+    raised: list[ArsipError] = []
+    while found := waiting(archive, before=until):
+        raised += run(archive, found, tasks)
+    return raised
 
-    Returns:
-        What they raised.
-    """
+
+def run(archive: Archive, job_ids: list[int], tasks: str = HEALTHY) -> list[ArsipError]:
     raised: list[ArsipError] = []
     with closing(Sandbox(tasks, SandboxLimits(memory_mb=3072, max_pages=100))) as sandbox:
         runner = JobRunner(archive, DocumentReader(sandbox, archive.settings), ring=lambda _: None, worker="test")
-        while (found := waiting(archive, before=until)) and count != runner.jobs_started:
-            for job_id in found:
-                try:
-                    runner.run(job_id)
-                except ArsipError as error:
-                    raised.append(error)
+        for job_id in job_ids:
+            try:
+                runner.run(job_id)
+            except ArsipError as error:
+                raised.append(error)
     return raised
 
 
@@ -194,7 +195,7 @@ def test_a_job_that_kills_its_workers_is_split_and_only_the_guilty_page_is_given
     (shared,) = waiting(archive)
     for _ in range(archive.settings.quarantine_after_deaths):
         die(shared)
-    assert run_all(archive, HEALTHY, count=1) == []
+    assert run(archive, [shared]) == []
     assert quarantined(archive) == [(1, 1, "PENDING"), (2, 2, "PENDING")]
 
     _, guilty = waiting(archive)
