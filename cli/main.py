@@ -1,5 +1,6 @@
 """The `arsip` command: its sub-commands, and what becomes of an error."""
 
+import signal
 import sys
 from typing import Annotated
 
@@ -50,6 +51,9 @@ app.add_typer(database.app, name="db")
 
 def run() -> None:
     """The console script: every error that arsip raises on purpose ends as one clear line and an exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # As Ctrl-C does, so that workers and embedded servers are stopped in order.
+        signal.signal(number, signal.default_int_handler)
     try:
         app()
     except KeyboardInterrupt:

@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pipeline.database import Database
 from tests.e2e.conftest import Arsip
 from tests.factories import letter_picture, save_pdf
@@ -76,13 +78,14 @@ def test_json_tells_each_file_and_the_same_command_resumes(arsip: Arsip, folder:
     assert again[-1]["summary"]["unchanged"] == 2
 
 
-def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(
-    arsip: Arsip, tmp_path: Path, environment: dict[str, str], database: Database
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_cleanly_and_the_same_command_goes_on(
+    arsip: Arsip, tmp_path: Path, environment: dict[str, str], database: Database, number: signal.Signals
 ) -> None:
     scan = save_pdf(tmp_path / "long.pdf", *[letter_picture()] * 12)
     with running([ARSIP, "ingest", scan, "--workers", "1"], environment) as ingest:
         wait_until(lambda: count(database, "SELECT count(*) FROM pages WHERE status = 'DONE'") >= 2)
-        ingest.send_signal(signal.SIGINT)
+        ingest.send_signal(number)
         output, complaint = ingest.communicate(timeout=90)
         assert ingest.returncode == 130
     assert b"nothing is lost" in complaint

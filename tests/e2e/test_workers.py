@@ -13,11 +13,18 @@ from sqlalchemy import text
 
 from pipeline.database import Database
 from tests.e2e.conftest import Arsip
-from tests.factories import letter_picture, save_pdf, save_scan
+from tests.factories import RICH, letter_picture, save_pdf, save_scan
 from tests.processes import ARSIP, alive, children, count, running, statuses, wait_until
 
 DONE_PAGES = "SELECT count(*) FROM pages WHERE status = 'DONE'"
 RUNNING_JOBS = "SELECT count(*) FROM jobs WHERE status = 'RUNNING'"
+
+
+def save_slow_scan(path: Path) -> Path:
+    """Specks everywhere, which Tesseract takes minutes for."""
+    specks = np.random.default_rng(7).integers(0, 2, (6000, 6000), dtype=np.uint8) * 255
+    Image.fromarray(specks).save(path, dpi=(300, 300))
+    return path
 
 
 def test_without_waiting_the_documents_wait_for_a_worker(
@@ -124,9 +131,7 @@ def test_a_worker_that_is_told_to_stop_hands_the_rest_back(
 def test_ctrl_c_twice_does_not_wait_for_the_page_in_hand(
     arsip: Arsip, tmp_path: Path, environment: dict[str, str], database: Database
 ) -> None:
-    noise = np.random.default_rng(7).integers(0, 2, (6000, 6000), dtype=np.uint8) * 255
-    Image.fromarray(noise).save(tmp_path / "slow.png", dpi=(300, 300))
-    arsip("ingest", tmp_path / "slow.png", "--no-wait")
+    arsip("ingest", save_slow_scan(tmp_path / "slow.png"), "--no-wait")
     patient = environment | {"ARSIP_WORKER_GRACE_SECONDS": "3600"}
     with running([ARSIP, "worker", "--processes", "1"], patient) as worker:
         wait_until(lambda: count(database, "SELECT count(*) FROM jobs WHERE stage = 'ocr' AND status = 'RUNNING'"))
@@ -162,6 +167,28 @@ def test_a_worker_that_uses_too_much_memory_is_replaced_after_its_job(
         _, log = supervisor.communicate(timeout=60)
     assert b"more than WORKER_MEMORY_LIMIT=1" in log
     assert count(database, "SELECT max(attempts) FROM jobs") == 1
+
+
+def test_a_poisonous_a_slow_and_a_huge_document_hold_nobody_up(
+    arsip: Arsip, tmp_path: Path, environment: dict[str, str], database: Database
+) -> None:
+    slow = save_slow_scan(tmp_path / "1-slow.png")
+    broken = save_pdf(tmp_path / "2-broken.pdf", RICH)
+    broken.write_bytes(broken.read_bytes()[:300])
+    huge = save_pdf(tmp_path / "3-huge.pdf", *[RICH] * 300)
+    letters = [save_scan(tmp_path / f"letter-{number}.png", (f"Letter number {number}",)) for number in range(8)]
+    arsip("ingest", slow, broken, huge, *letters, "--no-wait")
+
+    with running([ARSIP, "worker", "--processes", "2"], environment):
+        query = "SELECT count(*) FROM documents WHERE name LIKE 'letter%' AND status = 'PROCESSED'"
+        wait_until(lambda: count(database, query) == len(letters))
+        with database.session() as session:
+            rest = session.execute(text("SELECT name, status FROM documents WHERE name NOT LIKE 'letter%'"))
+            assert dict(iter(rest))["1-slow.png"] == "PROCESSING"
+        wait_until(lambda: count(database, "SELECT count(*) FROM documents WHERE status <> 'PROCESSING'") == 10)
+    with database.session() as session:
+        ended = dict(iter(session.execute(text("SELECT name, status FROM documents"))))
+    assert (ended["2-broken.pdf"], ended["3-huge.pdf"]) == ("FAILED", "PROCESSED")
 
 
 THREAD_DIES = """
