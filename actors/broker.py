@@ -6,6 +6,9 @@
 2. `TimeLimit` last: its after-hook runs first, so the limit cannot strike inside another hook (which would lose the
    message and kill the worker's thread).
 
+A worker adds `DeadLetters` and `Recycling` before them. The one writes in `before_nack`, a hook that no other has; the
+other's after-hook runs last, when the message's fate is decided.
+
 Left out on purpose: AgeLimit, Pipelines, Callbacks and GroupCallbacks. The steps are chained through rows in Postgres.
 """
 

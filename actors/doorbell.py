@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Collection
+from typing import Any
 
 import redis
-from dramatiq import Message
+from dramatiq import Message, MessageProxy
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import BrokerConnectionError
 
@@ -22,6 +23,14 @@ LOST_WHEN_EMPTY = 5.0
 def actor_name(queue: str) -> str:
     """The actor that works a queue, as its messages name it."""
     return f"work.{queue}"
+
+
+def job_of(message: "Message[Any] | MessageProxy") -> int | None:
+    """The id of the job that a message rings for; None if it is no such message."""
+    match message.args:
+        case [int(job_id)] if message.actor_name == actor_name(message.queue_name):
+            return job_id
+    return None
 
 
 class Doorbell:

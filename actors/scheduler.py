@@ -57,7 +57,7 @@ def run_scheduler(settings: Settings, supervisor: int | None = None) -> None:
         open_archive(settings, urls.database) as archive,
         closing(build_broker(settings, urls.redis, periodic_middleware())) as broker,
     ):
-        recovery = Recovery(archive, Doorbell(broker, archive.database, settings))
+        recovery = Recovery(archive, broker, Doorbell(broker, archive.database, settings))
         declare_periodic_actors(broker, recovery)
         _end_with(supervisor)
         worker = Worker(broker, queues={QUEUE}, worker_threads=1)

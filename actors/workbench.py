@@ -12,6 +12,7 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import Middleware
 
 from actors.broker import build_broker
+from actors.dead_letters import DeadLetters
 from actors.doorbell import Doorbell
 from actors.recovery import Recovery
 from actors.stages import declare_actors
@@ -48,11 +49,12 @@ def open_workbench(settings: Settings, *middleware: Middleware) -> Iterator[Work
         open_archive(settings, urls.database) as archive,
         closing(open_reader(settings)) as reader,
     ):
-        broker = build_broker(settings, urls.redis, *middleware)
+        name = worker_name(os.getpid())
+        broker = build_broker(settings, urls.redis, DeadLetters(archive.database, name), *middleware)
         doorbell = Doorbell(broker, archive.database, settings)
-        runner = JobRunner(archive, reader, ring=doorbell.ring, worker=worker_name(os.getpid()))
+        runner = JobRunner(archive, reader, ring=doorbell.ring, worker=name)
         declare_actors(broker, settings, runner.run)
-        recovery = Recovery(archive, doorbell)
+        recovery = Recovery(archive, broker, doorbell)
         with closing(broker), _ringing(recovery, doorbell, settings.ring_every_seconds):
             yield Workbench(broker=broker, runner=runner)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -46,6 +46,16 @@ class Database:
             if error.connection_invalidated:
                 raise _translated(error) from error
             raise
+
+    @contextmanager
+    def turn(self, key: int) -> Iterator[bool]:
+        """True for one process at a time, on an advisory lock; the others get False and do not wait.
+
+        Raises:
+            StorageUnavailable: Postgres cannot be reached.
+        """
+        with self.session() as session:
+            yield bool(session.scalar(select(func.pg_try_advisory_xact_lock(key))))
 
     def close(self) -> None:
         self.engine.dispose()

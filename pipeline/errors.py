@@ -18,6 +18,7 @@
     │   ├── LanguageUnavailable
     │   ├── AllPagesFailed
     │   ├── RetriesExhausted
+    │   ├── NotRetryable             a dead letter that cannot be sent again
     │   └── WorkerDied               whoever worked on it died, again and again
     └── TransientError               may pass: retried with backoff
         ├── StorageUnavailable       Postgres, the blob store or its disk
@@ -119,6 +120,10 @@ class AllPagesFailed(PermanentError):
 
 class RetriesExhausted(PermanentError):
     code = "retries_exhausted"
+
+
+class NotRetryable(PermanentError):
+    code = "not_retryable"
 
 
 class WorkerDied(PermanentError):

@@ -1,6 +1,47 @@
-"""Recovery: what Postgres knows to be unfinished and nobody works on."""
+"""Recovery: what Postgres knows to be unfinished though nobody works on it. Every step may be repeated at any time."""
+
+import logging
+
+from sqlalchemy.orm import Session
 
 from pipeline.archive import Archive
+from pipeline.stages.ingest import page_ranges
+from pipeline.states import DocumentStatus, Stage
+from pipeline.store import dead_letters, documents, stuck
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+"""Documents seen to in one run; the next run sees to the others."""
 
 
-def recover(archive: Archive) -> None: ...
+def recover(archive: Archive) -> None:
+    """Give every document that nobody works on its missing job, and every failed job its dead letter.
+
+    Raises:
+        StorageUnavailable: Postgres cannot be reached.
+    """
+    with archive.database.session() as session:
+        if written := dead_letters.add_missing(session):
+            logger.warning("%d failed jobs had no dead letter and have one now", written)
+        found = stuck.documents_without_work(session, BATCH)
+    for document_id in found:
+        # A transaction for each: it locks the document, and a worker may wait for it.
+        with archive.database.session() as session:
+            _set_going(session, document_id, archive.settings.pages_per_job)
+
+
+def _set_going(session: Session, document_id: int, pages_per_job: int) -> None:
+    """Decided under the document's lock, as a worker may just have moved it on."""
+    document = documents.load(session, document_id, lock=True)
+    if DocumentStatus(document.status).final or stuck.has_live_job(session, document_id, Stage.INGEST, Stage.INDEX):
+        return
+    if document.page_count is None:
+        stuck.restart(session, document_id, Stage.INGEST, "ingest", [(None, None)])
+    elif unread := stuck.pages_without_work(session, document_id):
+        stuck.restart(session, document_id, Stage.OCR, document.ocr_queue, page_ranges(unread, pages_per_job))
+    elif not stuck.has_live_job(session, document_id):
+        stuck.restart(session, document_id, Stage.INDEX, "index", [(None, None)])
+    else:
+        return
+    logger.warning("document %d was left by whoever worked on it, and goes on", document_id)

@@ -41,10 +41,10 @@ FINAL = frozenset({DocumentStatus.PROCESSED, DocumentStatus.PARTIAL, DocumentSta
 DOCUMENT_MOVES: dict[DocumentStatus, frozenset[DocumentStatus]] = {
     DocumentStatus.PENDING: frozenset({DocumentStatus.PROCESSING, DocumentStatus.FAILED}),
     DocumentStatus.PROCESSING: FINAL,
-    # A final document starts again only when a person reprocesses it.
+    # A final document moves again only when a person reprocesses it, or sends one of its failed jobs again.
     DocumentStatus.PROCESSED: frozenset({DocumentStatus.PENDING}),
-    DocumentStatus.PARTIAL: frozenset({DocumentStatus.PENDING}),
-    DocumentStatus.FAILED: frozenset({DocumentStatus.PENDING}),
+    DocumentStatus.PARTIAL: frozenset({DocumentStatus.PENDING, DocumentStatus.PROCESSING}),
+    DocumentStatus.FAILED: frozenset({DocumentStatus.PENDING, DocumentStatus.PROCESSING}),
 }
 
 JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {

@@ -193,6 +193,7 @@ class DeadLetter(Base):
     queue: Mapped[str]
     actor: Mapped[str]
     arguments: Mapped[dict[str, Any]]
+    """`args` and `kwargs` of the message, or `raw` for one that cannot be decoded."""
     options: Mapped[dict[str, Any]]
     error_class: Mapped[str]
     error_code: Mapped[str]
@@ -205,6 +206,7 @@ class DeadLetter(Base):
     host: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     retried_at: Mapped[datetime | None]
+    """When a person sent it again, or when it was written if its job went on by itself."""
 
 
 class SearchPage(Base):

@@ -136,6 +136,14 @@ def reset(session: Session, document_id: int, *, ocr_queue: str | None = None, l
     jobs.add(session, document_id, Stage.INGEST, "ingest")
 
 
+def resume(session: Session, document_id: int) -> None:
+    """Go on with a document of which a job is sent again: it is not at its end any more, if it was."""
+    document = load(session, document_id, lock=True)
+    if DocumentStatus(document.status).final:
+        _move(document, DocumentStatus.PENDING if document.page_count is None else DocumentStatus.PROCESSING)
+        document.failure_code = document.failure_reason = document.finished_at = None
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far some documents are."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -127,6 +127,19 @@ def hand_back(session: Session, lease: Lease) -> None:
         .where(*_held(lease))
         .values(status=JobStatus.PENDING, leased_until=None, rung_at=None, attempts=Job.attempts - 1)
     )
+
+
+def send_again(session: Session, job_id: int, token: int) -> Job | None:
+    """Make a failed job pending as if it had never been tried; None if this try did not fail, or was not its last."""
+    fresh = {"status": JobStatus.PENDING, "attempts": 0, "deaths": 0, "rung_at": None, "not_before": None}
+    ended = {"failure_code": None, "failure_reason": None, "finished_at": None}
+    failed = (Job.id == job_id, Job.token == token, Job.status == JobStatus.FAILED)
+    return session.scalars(update(Job).where(*failed).values(fresh | ended).returning(Job)).one_or_none()
+
+
+def drop_index(session: Session, document_id: int) -> None:
+    """Take the index job away, so that the document gets a new one after its last page."""
+    session.execute(delete(Job).where(Job.document_id == document_id, Job.stage == Stage.INDEX))
 
 
 def bury(session: Session, worker: str, error: ArsipError) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, undefer
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Session, undefer
 from pipeline.errors import ArsipError, NotFound
 from pipeline.reading.types import PageReading
 from pipeline.states import PageStatus
+from pipeline.store.text import storable
 from pipeline.tables import Page
 
 STORED = (
@@ -19,21 +19,13 @@ STORED = (
 
 
 def save(session: Session, document_id: int, readings: Iterable[PageReading]) -> None:
-    """Write what was read; PostgreSQL's text cannot hold NUL, so it is dropped."""
+    """Write what was read."""
     rows = []
     for reading in readings:
-        row = {column: _storable(getattr(reading, column)) for column in STORED}
+        row = {column: storable(getattr(reading, column)) for column in STORED}
         rows.append(row | {"document_id": document_id, "number": reading.number})
     if rows:
         session.execute(update(Page), rows)
-
-
-def _storable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\0", "")
-    if isinstance(value, list | tuple):
-        return [_storable(part) for part in value]
-    return value
 
 
 def pending(session: Session, document_id: int, first: int = 1, last: int | None = None) -> Sequence[int]:
@@ -54,6 +46,14 @@ def fail_pending(
     if last is not None:
         query = query.where(Page.number <= last)
     session.execute(query.values(status=PageStatus.FAILED, failure_code=error.code, failure_reason=str(error)))
+
+
+def reset_failed(session: Session, document_id: int, first: int = 1, last: int | None = None) -> None:
+    """Have the pages in a range read again that could not be read."""
+    query = update(Page).where(Page.document_id == document_id, Page.status == PageStatus.FAILED, Page.number >= first)
+    if last is not None:
+        query = query.where(Page.number <= last)
+    session.execute(query.values(status=PageStatus.PENDING, failure_code=None, failure_reason=None))
 
 
 def listed(session: Session, document_id: int, *, with_words: bool = False) -> Sequence[Page]:

@@ -1,0 +1,70 @@
+"""Finds documents that nobody works on, though they are not at their end, and gives them the job that is missing."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from pipeline.states import DocumentStatus, JobStatus, PageStatus, Stage
+from pipeline.tables import Document, Job, Page
+
+LIVE = (JobStatus.PENDING, JobStatus.RUNNING)
+UNFINISHED = (DocumentStatus.PENDING, DocumentStatus.PROCESSING)
+
+
+def documents_without_work(session: Session, limit: int) -> Sequence[int]:
+    """Ids of unfinished documents that have no live job, or a page that none of their live jobs will read."""
+    live = exists().where(Job.document_id == Document.id, Job.status.in_(LIVE))
+    ingesting = exists().where(Job.document_id == Document.id, Job.stage == Stage.INGEST, Job.status.in_(LIVE))
+    orphan = exists().where(
+        Page.document_id == Document.id, Page.status == PageStatus.PENDING, ~_covered_by_live_job(), ~ingesting
+    )
+    query = select(Document.id).where(Document.status.in_(UNFINISHED), or_(~live, orphan))
+    return session.scalars(query.order_by(Document.id).limit(limit)).all()
+
+
+def pages_without_work(session: Session, document_id: int) -> Sequence[int]:
+    """Numbers of the document's pending pages that no live OCR job covers."""
+    query = select(Page.number).where(
+        Page.document_id == document_id, Page.status == PageStatus.PENDING, ~_covered_by_live_job()
+    )
+    return session.scalars(query.order_by(Page.number)).all()
+
+
+def has_live_job(session: Session, document_id: int, *stages: Stage) -> bool:
+    """Whether somebody works or will work on one of these stages; without any named, on any."""
+    wanted = Job.stage.in_(stages or tuple(Stage))
+    return bool(session.scalar(select(exists().where(Job.document_id == document_id, wanted, Job.status.in_(LIVE)))))
+
+
+def restart(
+    session: Session, document_id: int, stage: Stage, queue: str, ranges: Iterable[tuple[int | None, int | None]]
+) -> None:
+    """Add jobs of a stage for page ranges (first, last); one that is there but at its end begins again."""
+    rows = [
+        {"document_id": document_id, "stage": stage, "queue": queue, "first_page": first, "last_page": last}
+        for first, last in ranges
+    ]
+    if not rows:
+        return
+    statement = upsert(Job).values(rows)
+    again = {
+        "status": JobStatus.PENDING, "attempts": 0, "deaths": 0, "rung_at": None, "not_before": None,
+        "failure_code": None, "failure_reason": None, "finished_at": None, "last_page": statement.excluded.last_page,
+    }  # fmt: skip
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["document_id", "stage", "first_page"], set_=again, where=Job.status.not_in(LIVE)
+        )
+    )
+
+
+def _covered_by_live_job() -> ColumnElement[bool]:
+    return exists().where(
+        Job.document_id == Page.document_id,
+        Job.stage == Stage.OCR,
+        Job.status.in_(LIVE),
+        func.coalesce(Job.first_page, 1) <= Page.number,
+        func.coalesce(Job.last_page, Page.number) >= Page.number,
+    )

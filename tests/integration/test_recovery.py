@@ -1,0 +1,92 @@
+"""What nobody works on though it is not at its end is found, and goes on."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from pipeline.archive import Archive
+from pipeline.recovery import recover
+from pipeline.settings import Settings
+from tests.factories import RICH, letter_picture, save_pdf, take_in
+from tests.processes import ARSIP, count, running, statuses, wait_until
+from tests.workers import working
+
+LIVE_JOBS = "SELECT count(*) FROM jobs WHERE status IN ('PENDING', 'RUNNING')"
+
+
+@pytest.fixture
+def mixed(archive: Archive, settings: Settings, tmp_path: Path) -> Path:
+    """A document that is done: a page of text and two scans."""
+    path = save_pdf(tmp_path / "mixed.pdf", RICH, letter_picture(), letter_picture())
+    take_in(archive, path)
+    with working(settings):
+        wait_until(lambda: statuses(archive.database) == {"PROCESSED"})
+    return path
+
+
+def execute(archive: Archive, *statements: str) -> None:
+    with archive.database.session() as session:
+        for statement in statements:
+            session.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        ["UPDATE documents SET status = 'PENDING', page_count = NULL", "DELETE FROM jobs", "DELETE FROM pages"],
+        [
+            "UPDATE documents SET status = 'PENDING', page_count = NULL",
+            "DELETE FROM jobs WHERE stage <> 'ingest'",
+            "DELETE FROM pages",
+        ],
+        ["UPDATE documents SET status = 'PROCESSING'", "DELETE FROM jobs WHERE stage = 'index'"],
+        ["UPDATE documents SET status = 'PROCESSING'"],
+        [
+            "UPDATE documents SET status = 'PROCESSING'",
+            "DELETE FROM jobs WHERE stage IN ('ocr', 'index')",
+            "UPDATE pages SET status = 'PENDING' WHERE number > 1",
+        ],
+        [
+            "UPDATE documents SET status = 'PROCESSING'",
+            "DELETE FROM jobs WHERE stage = 'index'",
+            "UPDATE pages SET status = 'PENDING', text = NULL WHERE number = 3",
+        ],
+    ],
+    ids=["no job", "ingest forgotten", "no index job", "index forgotten", "pages without a job", "page forgotten"],
+)
+def test_a_document_that_was_left_goes_on(archive: Archive, settings: Settings, mixed: Path, damage: list[str]) -> None:
+    execute(archive, *damage)
+    assert count(archive.database, LIVE_JOBS) == 0
+    recover(archive)
+    live = count(archive.database, LIVE_JOBS)
+    assert live >= 1
+    recover(archive)
+    assert count(archive.database, LIVE_JOBS) == live, "the second run adds nothing"
+    with working(settings):
+        wait_until(lambda: statuses(archive.database) == {"PROCESSED"})
+    assert count(archive.database, "SELECT count(*) FROM pages WHERE status = 'DONE' AND text IS NOT NULL") == 3
+    assert count(archive.database, "SELECT count(*) FROM search_pages") == 3
+
+
+def test_what_somebody_works_on_is_left_alone(archive: Archive, tmp_path: Path) -> None:
+    take_in(archive, save_pdf(tmp_path / "letter.pdf", RICH))
+    for status in ("PENDING", "RUNNING"):
+        execute(archive, f"UPDATE jobs SET status = '{status}', leased_until = now() + interval '1 minute'")
+        recover(archive)
+        assert count(archive.database, f"SELECT count(*) FROM jobs WHERE status = '{status}'") == 1
+
+
+def test_the_scheduler_recovers_what_was_left(
+    archive: Archive, settings: Settings, mixed: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with working(settings):
+        # The worker recovers when it starts; by the time that it works, it has.
+        take_in(archive, save_pdf(tmp_path / "letter.pdf", RICH))
+        wait_until(lambda: count(archive.database, "SELECT count(*) FROM documents WHERE status = 'PROCESSED'") == 2)
+        execute(archive, "UPDATE documents SET status = 'PROCESSING'", "DELETE FROM jobs WHERE stage = 'index'")
+        with running([ARSIP, "scheduler"], environment) as scheduler:
+            wait_until(lambda: statuses(archive.database) == {"PROCESSED"})
+            scheduler.send_signal(signal.SIGTERM)
+            assert scheduler.wait(30) == 0
