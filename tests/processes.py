@@ -1,5 +1,6 @@
 """Separate processes, and waiting for what they do."""
 
+import json
 import subprocess
 import sys
 import time
@@ -40,6 +41,11 @@ def wait_until(condition: Callable[[], Any], seconds: float = 90) -> Any:
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.1)
     return found
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """What a command wrote with --json."""
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def statuses(database: Database) -> set[str]:

@@ -1,21 +1,14 @@
 """The `arsip` command as a person or a script runs it: separate processes, real servers, real workers."""
 
-import json
 import signal
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipeline.database import Database
 from tests.e2e.conftest import Arsip
 from tests.factories import letter_picture, save_pdf
-from tests.processes import ARSIP, count, running, wait_until
-
-
-def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in done.stdout.splitlines()]
+from tests.processes import ARSIP, count, lines, running, wait_until
 
 
 def test_a_folder_becomes_a_searchable_archive(arsip: Arsip, folder: Path) -> None:
