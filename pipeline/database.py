@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from pipeline.errors import DiskFull, StorageUnavailable
 
 DISK_FULL = "53100"
+DEAD_PEER = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+"""Seconds, seconds, probes, milliseconds: a connection whose other end is gone is given up after a minute."""
 
 
 class Database:
@@ -27,7 +29,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 10, "application_name": "arsip"},
+            connect_args={"connect_timeout": 10, "application_name": "arsip", **DEAD_PEER},
         )
 
     @contextmanager

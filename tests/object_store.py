@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.parts import require_part
+from tests.ports import free_port
 
 KEY_ID = "ARSIPTESTKEYID"
 SECRET = "a-secret-that-nobody-may-see"
@@ -22,9 +23,7 @@ def s3_server(folder: Path) -> Iterator[str]:
     """Its endpoint; the bucket `originals` is there and empty."""
     program = require_part("versitygw", install="go install github.com/versity/versitygw/cmd/versitygw@latest")
     (folder / BUCKET).mkdir(parents=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [program, "--port", f"127.0.0.1:{port}", "posix", folder],
         env={"PATH": os.environ["PATH"], "ROOT_ACCESS_KEY": KEY_ID, "ROOT_SECRET_KEY": SECRET},

@@ -9,15 +9,23 @@ import pytest
 PLACES = (Path.home() / "go/bin", Path("/usr/lib/postgresql"), Path("/usr/sbin"))
 
 
-def require_part(program: str, *, install: str) -> Path:
-    """The program's path; `install` tells how to get it.
+def find_part(*names: str) -> Path | None:
+    """The path of a program that is installed under one of these names."""
+    for name in names:
+        if found := shutil.which(name):
+            return Path(found)
+        for place in PLACES:
+            if (place / name).exists():
+                return place / name
+    return None
+
+
+def require_part(*names: str, install: str) -> Path:
+    """The path of a program that has one of these names; `install` tells how to get it.
 
     Skips the test if the program is missing, or fails it when ARSIP_REQUIRE_PARTS is set.
     """
-    found = shutil.which(program) or next((str(p / program) for p in PLACES if (p / program).exists()), None)
-    if found:
-        return Path(found)
-    return missing(f"{program} is not installed ({install})")
+    return find_part(*names) or missing(f"{names[0]} is not installed ({install})")
 
 
 def missing(reason: str) -> Path:
