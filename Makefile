@@ -6,7 +6,9 @@ INSTALLED := $(VENV)/.installed
 RUN_HOME ?= .arsip
 
 .DEFAULT_GOAL := help
-.PHONY: run test check bench clean help
+MINUTES ?= 60
+SEED ?= 1
+.PHONY: run test check bench soak clean help
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -31,6 +33,9 @@ check: $(INSTALLED)  ## Lint, format check, types, layers
 
 bench: $(INSTALLED)  ## Short form of every benchmark; benchmarks/README.md has the long ones
 	$(BIN)/python -m benchmarks --short
+
+soak: $(INSTALLED)  ## Kill and cut whatever there is for MINUTES (60), and audit that nothing was lost
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
 
 clean:  ## Remove the environment, caches and the data of `make run`
 	rm -rf $(VENV) $(RUN_HOME) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
