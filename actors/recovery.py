@@ -8,6 +8,7 @@ from dramatiq.brokers.redis import RedisBroker
 from actors.doorbell import Doorbell
 from actors.strays import import_strays
 from pipeline.archive import Archive
+from pipeline.consistency import Consistency
 from pipeline.errors import TransientError
 from pipeline.recovery import recover
 
@@ -22,6 +23,7 @@ class Recovery:
 
     def __init__(self, archive: Archive, broker: RedisBroker, doorbell: Doorbell) -> None:
         self._archive = archive
+        self._consistency = Consistency(archive)
         self._broker = broker
         self._doorbell = doorbell
 
@@ -32,6 +34,7 @@ class Recovery:
                 if not is_mine:
                     return
                 recover(self._archive)
+                self._consistency.run()
                 for queue in self._archive.settings.queues:
                     import_strays(self._broker, self._archive.database, queue)
         except (TransientError, redis.RedisError) as error:

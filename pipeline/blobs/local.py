@@ -66,14 +66,25 @@ class LocalBlobs(BlobStore):
             finally:
                 os.close(descriptor)
 
+    def has(self, sha256: str) -> bool:
+        with translated(f"look for {sha256}"):
+            if (self._folder / key(sha256)).exists():
+                return True
+            self._incoming.stat()  # gone too when the whole disk is away
+            return False
+
+    def written_before(self, moment: float) -> Iterator[str]:
+        with translated("list the blob store"):
+            for path in self._folder.glob(key("?" * 64)):
+                with suppress(FileNotFoundError):
+                    if path.stat().st_mtime < moment:
+                        yield path.name
+
     @contextmanager
     def local_copy(self, sha256: str) -> Iterator[Path]:
-        path = self._folder / key(sha256)
-        with translated(f"open {sha256}"):
-            if not path.exists():
-                self._incoming.stat()  # gone too when the whole disk is away
-                raise lost(sha256)
-        yield path
+        if not self.has(sha256):
+            raise lost(sha256)
+        yield self._folder / key(sha256)
 
     @contextmanager
     def _new_file(self) -> Iterator[tuple[FileIO, Path]]:

@@ -65,7 +65,7 @@ class RemoteBlobs(BlobStore):
         return StoredBlob(sha256=sha256, size=size)
 
     def _upload(self, sha256: str, spool: SpooledTemporaryFile[bytes], size: int) -> None:
-        if size > UNASKED and self._has(sha256):
+        if size > UNASKED and self.has(sha256):
             return
         if size > IN_MEMORY:
             # In parts, which no store does conditionally; the content is the same whoever wins.
@@ -76,12 +76,18 @@ class RemoteBlobs(BlobStore):
         except AlreadyExistsError:
             return
 
-    def _has(self, sha256: str) -> bool:
-        try:
-            obstore.head(self._store, key(sha256))
-        except FileNotFoundError:
-            return False
-        return True
+    def has(self, sha256: str) -> bool:
+        with _translated(f"look for {sha256}"):
+            try:
+                obstore.head(self._store, key(sha256))
+            except FileNotFoundError:
+                return False
+            return True
+
+    def written_before(self, moment: float) -> Iterator[str]:
+        with _translated("list the blob store"):
+            for batch in obstore.list(self._store, "sha256"):
+                yield from (Path(meta["path"]).name for meta in batch if meta["last_modified"].timestamp() < moment)
 
     def sync(self) -> None:
         """An object store answers when it has the blob."""

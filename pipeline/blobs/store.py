@@ -73,6 +73,21 @@ class BlobStore(ABC):
         """
 
     @abstractmethod
+    def has(self, sha256: str) -> bool:
+        """
+        Raises:
+            StorageUnavailable: the store cannot be asked.
+        """
+
+    @abstractmethod
+    def written_before(self, moment: float) -> Iterator[str]:
+        """The SHA-256 of every blob that was stored before a moment of `time.time()`, in no order.
+
+        Raises:
+            StorageUnavailable: the store cannot be asked.
+        """
+
+    @abstractmethod
     def local_copy(self, sha256: str) -> AbstractContextManager[Path]:
         """A path from which the blob can be read, never written; valid inside the `with` block.
 

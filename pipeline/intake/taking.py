@@ -7,14 +7,21 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from threading import Event
+from typing import Protocol
 
-from pipeline.blobs.store import BlobStore
+from pipeline.blobs.store import Source, StoredBlob
 from pipeline.errors import Interrupted, TooLarge, UnreadableFile
 from pipeline.reading import sniff
 from pipeline.store.intake import LONGEST_PATH, Arrival
 
 
-def take(path: str, blobs: BlobStore, *, max_mb: int, stopping: Event) -> Arrival:
+class Keeper(Protocol):
+    """What is given the bytes, as a blob store is."""
+
+    def put(self, source: Source) -> StoredBlob: ...
+
+
+def take(path: str, keeper: Keeper, *, max_mb: int, stopping: Event) -> Arrival:
     """Store the bytes of a file that may change, vanish, or turn out to be something else at any moment.
 
     Raises:
@@ -31,7 +38,7 @@ def take(path: str, blobs: BlobStore, *, max_mb: int, stopping: Event) -> Arriva
             size = status.st_size >> 20
             raise TooLarge(f"{size} MB are more than ARSIP_MAX_FILE_MB={max_mb}; raise it or split the file")
         file.seek(0)
-        blob = blobs.put(_Steady(file, status, stopping))
+        blob = keeper.put(_Steady(file, status, stopping))
     return Arrival(
         path=stored_path,
         name=storable(Path(path).name),

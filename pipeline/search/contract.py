@@ -1,7 +1,7 @@
 """The contract of a search backend: subclass `SearchIndex`, declare it under `arsip.search_indexes`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -107,6 +107,14 @@ class SearchIndex(ABC):
     @abstractmethod
     def delete(self, document_ids: Iterable[int]) -> None:
         """Forget documents; unknown ids are ignored.
+
+        Raises:
+            IndexUnavailable: the backend cannot be reached.
+        """
+
+    @abstractmethod
+    def pages(self, document_ids: Iterable[int]) -> Mapping[int, frozenset[int]]:
+        """Numbers of the pages that the index holds of each of these documents; one that it does not know is left out.
 
         Raises:
             IndexUnavailable: the backend cannot be reached.

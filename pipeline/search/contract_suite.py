@@ -172,6 +172,16 @@ class SearchIndexContract:
         filled.delete([])
         assert found(filled, "mesin OR machines") == {INVOICE.id}
 
+    def test_it_tells_the_pages_that_it_holds(self, filled: SearchIndex) -> None:
+        assert filled.pages([1, 2, 4711]) == {1: {1, 2}, 2: {1}}
+        filled.delete([1])
+        assert filled.pages([1, 2]) == {2: {1}}
+        assert filled.pages([]) == {}
+
+    def test_a_document_without_text_has_a_first_page(self, index: SearchIndex) -> None:
+        self.put(index, replace(LETTER, pages=()))
+        assert index.pages([1]) == {1: {1}}
+
     def test_a_document_without_text_is_found_by_its_name(self, index: SearchIndex) -> None:
         self.put(index, replace(LETTER, name="foto gudang.jpg", pages=()))
         (hit,) = index.search(SearchQuery("gudang")).hits

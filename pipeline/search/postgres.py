@@ -5,7 +5,7 @@ on its first page with a higher weight.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Self
@@ -109,6 +109,14 @@ class PostgresIndex(SearchIndex):
     def delete(self, document_ids: Iterable[int]) -> None:
         with self._transaction() as session:
             _forget(session, list(document_ids))
+
+    def pages(self, document_ids: Iterable[int]) -> Mapping[int, frozenset[int]]:
+        query = (
+            "SELECT document_id, array_agg(number) FROM search_pages WHERE document_id = ANY(:ids) GROUP BY document_id"
+        )
+        with self._transaction() as session:
+            rows = session.execute(text(query), {"ids": list(document_ids)})
+            return {document_id: frozenset(numbers) for document_id, numbers in rows}
 
     def search(self, query: SearchQuery) -> SearchResults:
         with self._transaction() as session:

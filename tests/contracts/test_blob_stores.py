@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -116,3 +117,13 @@ def test_reading_leaves_nothing_behind_and_does_not_touch_the_blob(
         raise ZeroDivisionError
     assert not list((tmp_path / "scratch").iterdir())
     assert (folder / stored_files(folder)[0]).read_bytes() == SMALL
+
+
+def test_what_is_there_is_told_and_listed(store: tuple[BlobStore, Path]) -> None:
+    blobs, _ = store
+    assert list(blobs.written_before(time.time() + 60)) == []
+    hashes = {blobs.put(io.BytesIO(content)).sha256 for content in (b"one", b"two", b"three")}
+    assert set(blobs.written_before(time.time() + 60)) == hashes
+    assert list(blobs.written_before(time.time() - 60)) == []
+    assert all(blobs.has(sha256) for sha256 in hashes)
+    assert not blobs.has("0" * 64)

@@ -1,5 +1,7 @@
 """What nobody works on though it is not at its end is found, and goes on."""
 
+import io
+import os
 import signal
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from pipeline.archive import Archive
+from pipeline.consistency import Consistency
 from pipeline.recovery import recover
 from pipeline.settings import Settings
 from tests.factories import RICH, letter_picture, save_pdf, take_in
@@ -90,3 +93,58 @@ def test_the_scheduler_recovers_what_was_left(
             wait_until(lambda: statuses(archive.database) == {"PROCESSED"})
             scheduler.send_signal(signal.SIGTERM)
             assert scheduler.wait(30) == 0
+
+
+def originals(archive: Archive) -> list[Path]:
+    return [path for path in archive.settings.home.rglob("*") if path.is_file() and len(path.name) == 64]
+
+
+def test_an_index_that_differs_is_mended(
+    archive: Archive, settings: Settings, mixed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    execute(archive, "DELETE FROM search_pages WHERE number = 2")
+    consistency = Consistency(archive)
+    consistency.run()
+    assert "document 1: the search index differed" in caplog.text
+    with working(settings):
+        wait_until(lambda: count(archive.database, "SELECT count(*) FROM search_pages") == 3)
+        wait_until(lambda: count(archive.database, LIVE_JOBS) == 0)
+    caplog.clear()
+    consistency.run()
+    assert caplog.text == ""
+
+    execute(archive, "UPDATE documents SET status = 'FAILED', full_text_indexed = false")
+    consistency.run()
+    assert count(archive.database, "SELECT count(*) FROM search_pages") == 0
+
+
+def test_what_the_blob_store_and_the_database_do_not_both_have_is_told(
+    archive: Archive, mixed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    orphan = archive.blobs.put(io.BytesIO(b"nobody recorded this")).sha256
+    (path,) = archive.settings.home.rglob(orphan)
+    Consistency(archive).run()
+    assert caplog.text == "", "a blob that is so young may be recorded yet"
+
+    os.utime(path, (0, 0))
+    (original,) = (found for found in originals(archive) if found != path)
+    original.unlink()
+    Consistency(archive).run()
+    assert f"the blob {orphan} is of no document" in caplog.text
+    assert "document 1: its original is missing" in caplog.text
+
+
+def test_each_run_looks_at_some_documents_and_goes_on_from_there(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pipeline.consistency.DOCUMENTS", 2)
+    take_in(archive, *(save_pdf(tmp_path / f"{number}.pdf", (*RICH, str(number))) for number in range(3)))
+    for path in originals(archive):
+        path.unlink()
+    consistency = Consistency(archive)
+    told = []
+    for _ in range(3):
+        caplog.clear()
+        consistency.run()
+        told.append(caplog.text.count("its original is missing"))
+    assert told == [2, 1, 2]
