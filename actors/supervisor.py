@@ -2,13 +2,14 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 from typing import IO, Self
 
@@ -16,7 +17,7 @@ from actors.workbench import worker_name
 from actors.worker import EXIT_CONFIGURATION, EXIT_RECYCLED
 from pipeline.database import Database
 from pipeline.errors import ConfigurationError, StorageUnavailable, WorkerDied
-from pipeline.sandbox.process import exit_facts, how_it_ended
+from pipeline.sandbox.process import exit_facts, how_it_ended, megabytes
 from pipeline.store import jobs
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ class _Slot:
     started: float = 0.0
     start_at: float = 0.0
     pause: float = FIRST_PAUSE
+    peak_mb: int = 0
+    """The most resident memory of a process that has ended."""
 
 
 class Supervisor:
@@ -82,7 +85,7 @@ class Supervisor:
         """
         now = monotonic()
         for slot in self._slots:
-            if slot.process and slot.process.poll() is not None:
+            if slot.process and _has_ended(slot):
                 self._replace(slot, slot.process, now)
             if slot.process is None and now >= slot.start_at:
                 slot.process, slot.started = self._start(slot.command), now
@@ -98,13 +101,13 @@ class Supervisor:
         slot.pause = FIRST_PAUSE if now - slot.started > YOUNG else min(LONGEST_PAUSE, slot.pause * 2)
         slot.start_at = now + slot.pause
         logger.warning("process %d %s; its slot starts again in %g s", process.pid, how_it_ended(code), slot.pause)
-        self._bury(process)
+        self._bury(process, slot.peak_mb)
 
-    def _bury(self, process: subprocess.Popen[bytes]) -> None:
+    def _bury(self, process: subprocess.Popen[bytes], peak_mb: int) -> None:
         """Free the jobs of a worker that is gone; without Postgres they wait until their leases run out."""
         name = worker_name(process.pid)
         code = process.returncode
-        error = WorkerDied(f"worker {name} {how_it_ended(code)}", facts=exit_facts(code))
+        error = WorkerDied(f"worker {name} {how_it_ended(code)}", facts=exit_facts(code, peak_mb))
         try:
             with self._database.session() as session:
                 jobs.bury(session, name, error)
@@ -124,24 +127,37 @@ class Supervisor:
 
     def stop(self) -> None:
         """Tell all workers to stop, wait for them, and kill those that do not."""
-        running = [slot.process for slot in self._slots if slot.process]
-        for process in running:
+        running = [(slot, slot.process) for slot in self._slots if slot.process]
+        for _, process in running:
             process.terminate()
         deadline = monotonic() + self._grace + 10
-        for process in running:
-            try:
-                process.wait(timeout=max(0.0, deadline - monotonic()))
-            except subprocess.TimeoutExpired:
-                logger.warning("worker %d did not stop in time and was killed", process.pid)
-                process.kill()
-                process.wait()
+        for slot, process in running:
+            while not _has_ended(slot):
+                if monotonic() > deadline:
+                    logger.warning("worker %d did not stop in time and is killed", process.pid)
+                    process.kill()
+                sleep(0.02)
             if process.returncode != 0:
-                self._bury(process)
-        for slot in self._slots:
+                self._bury(process, slot.peak_mb)
             slot.process = None
 
     def kill(self) -> None:
-        """Do not wait for anything: whoever waits in `stop` goes on."""
+        """Do not wait for anything: whoever waits in `stop` goes on. A signal's handler may call it."""
         for slot in self._slots:
-            if slot.process:
-                slot.process.kill()
+            if slot.process and slot.process.returncode is None:
+                # Not Popen's kill, which would reap the process under the feet of who waits for it.
+                with suppress(ProcessLookupError):
+                    os.kill(slot.process.pid, signal.SIGKILL)
+
+
+def _has_ended(slot: _Slot) -> bool:
+    """Whether the slot's process has ended; if so, its return code and memory are taken down."""
+    assert slot.process
+    if slot.process.returncode is None:
+        # wait4 and not Popen's own poll: it alone tells the peak memory of this process.
+        pid, status, usage = os.wait4(slot.process.pid, os.WNOHANG)
+        if pid == 0:
+            return False
+        slot.process.returncode = os.waitstatus_to_exitcode(status)
+        slot.peak_mb = megabytes(usage)
+    return True

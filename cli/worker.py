@@ -52,6 +52,7 @@ def worker(
         while not stop.wait(1):
             supervisor.tend()
             ensure_running(settings)
+        err().print("stopping: the pages in hand are finished; once more stops at once")
 
 
 @contextmanager

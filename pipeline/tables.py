@@ -162,6 +162,8 @@ class Job(Base):
     """When its message was last sent; null: never."""
     deaths: Mapped[int] = mapped_column(server_default=text("0"))
     """Tries that ended with the death of their worker: nobody was left to say what went wrong."""
+    death_facts: Mapped[dict[str, Any] | None]
+    """How the last worker died, as far as its supervisor knows: `signal` or `exit_code`, `peak_memory_mb`."""
     quarantined: Mapped[bool] = mapped_column(server_default=text("false"))
     """A single page that is suspected of killing its workers or their children."""
     not_before: Mapped[datetime | None]

@@ -12,6 +12,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("deaths", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.add_column("jobs", sa.Column("death_facts", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.add_column("jobs", sa.Column("quarantined", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("dead_letters", sa.Column("job_token", sa.Integer(), nullable=True))
     op.add_column(
@@ -35,4 +36,5 @@ def downgrade() -> None:
     op.drop_column("dead_letters", "facts")
     op.drop_column("dead_letters", "job_token")
     op.drop_column("jobs", "quarantined")
+    op.drop_column("jobs", "death_facts")
     op.drop_column("jobs", "deaths")

@@ -45,7 +45,7 @@ class ChildProcess:
         self._status: int | None = None
         self._peak_mb = 0
         # On Linux the peak of a process that was started includes that of the process that started it.
-        self._parents_peak_mb = _megabytes(resource.getrusage(resource.RUSAGE_SELF))
+        self._parents_peak_mb = megabytes(resource.getrusage(resource.RUSAGE_SELF))
         self._reaping = Lock()
         try:
             # What a child leaves may forbid its removal.
@@ -131,7 +131,7 @@ class ChildProcess:
                 # wait4 and not Popen's own wait: it alone tells the peak memory of this child.
                 _, self._status, usage = os.wait4(self._process.pid, 0)
                 self._process.returncode = os.waitstatus_to_exitcode(self._status)
-                self._peak_mb = _megabytes(usage)
+                self._peak_mb = megabytes(usage)
 
     @property
     def _memory(self) -> str:
@@ -140,7 +140,7 @@ class ChildProcess:
 
     @property
     def _facts(self) -> dict[str, object]:
-        return exit_facts(self._process.returncode) | {"peak_memory_mb": self._peak_mb}
+        return exit_facts(self._process.returncode, self._peak_mb)
 
     @property
     def _end(self) -> str:
@@ -156,9 +156,10 @@ def how_it_ended(returncode: int) -> str:
     return f"was killed by {_signal_name(-returncode)}"
 
 
-def exit_facts(returncode: int) -> dict[str, object]:
-    """The same for programs."""
-    return {"exit_code": returncode} if returncode >= 0 else {"signal": _signal_name(-returncode)}
+def exit_facts(returncode: int, peak_mb: int) -> dict[str, object]:
+    """The same for programs, with the most memory that the process had."""
+    how: dict[str, object] = {"exit_code": returncode} if returncode >= 0 else {"signal": _signal_name(-returncode)}
+    return how | {"peak_memory_mb": peak_mb}
 
 
 def _signal_name(number: int) -> str:
@@ -189,5 +190,6 @@ def _environment(scratch: str) -> dict[str, str]:
     return inherited | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(paths), "HOME": scratch, "TMPDIR": scratch}
 
 
-def _megabytes(usage: resource.struct_rusage) -> int:
+def megabytes(usage: resource.struct_rusage) -> int:
+    """The peak of resident memory."""
     return usage.ru_maxrss // (1024 if sys.platform == "linux" else 1 << 20)

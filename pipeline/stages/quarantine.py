@@ -30,7 +30,8 @@ def quarantine(work: Work) -> frozenset[str]:
         last = f"; the last one: {lease.last_failure}" if lease.last_failure else ""
         raise WorkerDied(
             f"document {lease.document_id}{page}: {lease.deaths} workers died in its {lease.stage} job{last}; "
-            "look into the system's log for kills for lack of memory"
+            "look into the system's log for kills for lack of memory",
+            facts=lease.death_facts,
         )
     with work.document_locked() as (session, document):
         suspects = pages.pending(session, document.id, lease.first_page or 1, lease.last_page)

@@ -7,6 +7,7 @@ transaction that holds the job (`hold`): a worker that lost its lease writes not
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -36,6 +37,8 @@ class Lease:
     """Whether this is a single page that is suspected of killing those who read it."""
     last_failure: str | None
     """What is known of the try before."""
+    death_facts: dict[str, Any]
+    """How the last worker died, for programs."""
 
 
 def claim(session: Session, job_id: int, worker: str, seconds: float) -> Lease | None:
@@ -74,6 +77,7 @@ def claim(session: Session, job_id: int, worker: str, seconds: float) -> Lease |
         deaths=row.deaths,
         quarantined=row.quarantined,
         last_failure=row.failure_reason,
+        death_facts=row.death_facts or {},
     )
 
 
@@ -156,6 +160,7 @@ def bury(session: Session, worker: str, error: ArsipError) -> frozenset[str]:
             leased_until=None,
             rung_at=None,
             deaths=Job.deaths + 1,
+            death_facts=error.facts,
             failure_code=error.code,
             failure_reason=str(error),
         )

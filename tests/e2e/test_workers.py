@@ -94,8 +94,10 @@ def test_the_job_of_a_killed_worker_is_done_long_before_its_lease_ends(
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: statuses(database) == {"PROCESSED"})
     with database.session() as session:
-        job = session.execute(text("SELECT deaths, attempts, failure_reason FROM jobs WHERE stage = 'ocr'")).one()
-    assert (job.deaths, job.attempts, job.failure_reason) == (1, 2, None)
+        job = session.execute(text("SELECT deaths, attempts, death_facts FROM jobs WHERE stage = 'ocr'")).one()
+    assert (job.deaths, job.attempts) == (1, 2)
+    assert job.death_facts["signal"] == "SIGKILL"
+    assert 30 < job.death_facts["peak_memory_mb"] < 1000
 
 
 def test_when_worker_and_supervisor_are_killed_the_next_worker_goes_on_after_the_lease(
@@ -136,6 +138,8 @@ def test_ctrl_c_twice_does_not_wait_for_the_page_in_hand(
     with running([ARSIP, "worker", "--processes", "1"], patient) as worker:
         wait_until(lambda: count(database, "SELECT count(*) FROM jobs WHERE stage = 'ocr' AND status = 'RUNNING'"))
         worker.send_signal(signal.SIGINT)
+        assert worker.stderr
+        assert any(b"once more stops at once" in line for line in worker.stderr)
         worker.send_signal(signal.SIGINT)
         assert worker.wait(20) == 0
     assert statuses(database) == {"PROCESSING"}, "the page was done all the same"

@@ -190,7 +190,8 @@ def test_a_job_that_kills_its_workers_is_split_and_only_the_guilty_page_is_given
         with archive.database.session() as session:
             assert jobs.claim(session, job_id, "host:1", 60)
         with archive.database.session() as session:
-            jobs.bury(session, "host:1", WorkerDied("worker host:1 was killed by SIGKILL"))
+            killed = {"signal": "SIGKILL", "peak_memory_mb": 512}
+            jobs.bury(session, "host:1", WorkerDied("worker host:1 was killed by SIGKILL", facts=killed))
 
     (shared,) = waiting(archive)
     for _ in range(archive.settings.quarantine_after_deaths):
@@ -203,6 +204,7 @@ def test_a_job_that_kills_its_workers_is_split_and_only_the_guilty_page_is_given
         die(guilty)
     (error,) = run_all(archive, HEALTHY)
     assert error.code == "worker_died"
+    assert error.facts == {"signal": "SIGKILL", "peak_memory_mb": 512}
     document, found = stored(archive)
     assert document.status == "PARTIAL"
     assert [(page.status, page.failure_code) for page in found] == [("DONE", None), ("FAILED", "worker_died")]
