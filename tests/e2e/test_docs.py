@@ -1,4 +1,4 @@
-"""Every command in the README works as it is written, in order, on an archive of its own."""
+"""Every command in the docs works as it is written, in order, on an archive of its own."""
 
 import re
 import shlex
@@ -14,12 +14,13 @@ BIN = Path(sys.executable).parent
 
 
 def commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    text = "".join((ROOT / name).read_text() for name in ("README.md", "docs/reliability.md"))
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line and not line.startswith("make ")]
 
 
-def test_the_commands_of_the_readme_work(environment: dict[str, str]) -> None:
+def test_the_commands_of_the_docs_work(environment: dict[str, str]) -> None:
     found = commands()
     assert len(found) > 8
     for command in found:
@@ -47,7 +48,7 @@ def _waits(arguments: list[str]) -> bool:
     )
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "benchmarks/README.md"])
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "benchmarks/README.md", "docs/reliability.md"])
 def test_links_in_the_docs_lead_somewhere(document: str) -> None:
     path = ROOT / document
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
