@@ -1,10 +1,9 @@
 """The pages that are measured: real scans from ARSIP_CORPUS, or the samples where there are none."""
 
 import os
-import shutil
 from collections.abc import Sequence
 from contextlib import closing
-from itertools import chain, zip_longest
+from itertools import chain, cycle, islice, zip_longest
 from pathlib import Path
 
 import pypdfium2
@@ -17,13 +16,12 @@ SETS = ("unlv-doe",)
 
 
 def scans(most: int, sets: Sequence[str] = SETS) -> list[Path]:
-    """Single-page scans: of the corpus so many, taken in turn from its sets in the order of their names."""
+    """So many single-page scans, of the corpus in turn from its sets by name; where they do not suffice, over again."""
     corpus = os.environ.get("ARSIP_CORPUS")
-    if not corpus:
-        return [path for path in sorted(SAMPLES.iterdir()) if path.suffix in {".jpg", ".png"}][:most]
-    folders = [Path(corpus) / "scans-gt" / name for name in sets]
-    groups = [sorted(path for path in folder.iterdir() if path.suffix in PICTURES) for folder in folders]
-    return [path for path in chain.from_iterable(zip_longest(*groups)) if path][:most]
+    folders = [Path(corpus) / "scans-gt" / name for name in sets] if corpus else [SAMPLES]
+    suffixes = PICTURES if corpus else PICTURES - {".tif"}  # the one among the samples has several pages
+    groups = [sorted(path for path in folder.iterdir() if path.suffix in suffixes) for folder in folders]
+    return list(islice(cycle(path for path in chain.from_iterable(zip_longest(*groups)) if path), most))
 
 
 def born_digital() -> list[Path]:
@@ -33,10 +31,10 @@ def born_digital() -> list[Path]:
 
 
 def as_folder(pages: list[Path], folder: Path) -> Path:
-    """Copies in one folder, numbered, since files of several sets may share a name."""
+    """Copies in one folder, numbered, with the number behind their end: so a scan that comes again is another file."""
     folder.mkdir(parents=True)
     for number, page in enumerate(pages):
-        shutil.copy(page, folder / f"{number:04}-{page.name}")
+        (folder / f"{number:04}-{page.name}").write_bytes(page.read_bytes() + f"{number:04}".encode())
     return folder
 
 
