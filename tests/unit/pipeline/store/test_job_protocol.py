@@ -19,7 +19,7 @@ from pipeline.archive import Archive
 from pipeline.database import Database
 from pipeline.errors import EngineCrashed, LeaseLost, WorkerDied
 from pipeline.reading.types import PageReading
-from pipeline.states import DOCUMENT_MOVES, JOB_MOVES, DocumentStatus, JobStatus, PageStatus, Stage
+from pipeline.states import JOB_MOVES, JobStatus, PageStatus, Stage
 from pipeline.store import documents, jobs, pages
 from pipeline.store.jobs import Lease
 from pipeline.tables import Document, Job
@@ -285,29 +285,3 @@ def test_the_same_file_taken_in_twice_at_once_is_one_document(archive: Archive, 
         assert session.scalar(text("SELECT count(*) FROM documents")) == 1
         assert session.scalar(text("SELECT count(*) FROM jobs")) == 1
         assert session.scalar(text("SELECT count(*) FROM document_sources")) == 2
-
-
-class DocumentWalk(RuleBasedStateMachine):
-    """Any walk along the moves: a document that is at its end leaves it only by a person's hand."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.status = DocumentStatus.PENDING
-
-    @rule(choice=st.randoms(use_true_random=False))
-    def move(self, choice: random.Random) -> None:
-        before = self.status
-        self.status = choice.choice(sorted(DOCUMENT_MOVES[before]))
-        if before.final:
-            assert not self.status.final
-
-    @invariant()
-    def there_is_a_way_to_an_end(self) -> None:
-        reached, frontier = set[DocumentStatus](), {self.status}
-        while frontier:
-            reached |= frontier
-            frontier = {after for status in frontier for after in DOCUMENT_MOVES[status]} - reached
-        assert any(status.final for status in reached)
-
-
-TestDocumentWalk = DocumentWalk.TestCase
