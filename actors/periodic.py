@@ -1,5 +1,7 @@
 """The periodic actors and when they run. Each is idempotent and runs once however many schedulers there are."""
 
+from collections.abc import Callable
+
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 from periodiq import PeriodiqMiddleware, cron
@@ -19,15 +21,20 @@ def periodic_middleware() -> PeriodiqMiddleware:
 
 
 def declare_periodic_actors(broker: RedisBroker, recovery: Recovery) -> None:
-    def recover() -> None:
-        recovery.run()
+    _declare(broker, "recover", EVERY_MINUTE, recovery.run)
+    _declare(broker, "compare", EVERY_MINUTE, recovery.compare)
+
+
+def _declare(broker: RedisBroker, name: str, schedule: str, do: Callable[[], None]) -> None:
+    def work() -> None:
+        do()
 
     dramatiq.actor(
         broker=broker,
-        actor_name="recover",
+        actor_name=name,
         queue_name=QUEUE,
         priority=LOW,
-        periodic=cron(EVERY_MINUTE),
+        periodic=cron(schedule),
         time_limit=TIME_LIMIT * 1000,
         max_retries=0,
-    )(recover)
+    )(work)

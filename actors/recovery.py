@@ -1,6 +1,7 @@
 """Recovery from whatever died: what nobody works on is found in Postgres and rung for."""
 
 import logging
+from collections.abc import Callable
 
 import redis
 from dramatiq.brokers.redis import RedisBroker
@@ -14,29 +15,37 @@ from pipeline.recovery import recover
 
 logger = logging.getLogger(__name__)
 
-RECOVERY = 0x61727371
-"""The advisory lock that recoveries take turns on."""
+RECOVERY, COMPARISON = 0x61727371, 0x61727372
+"""Advisory locks: of all schedulers and workers, one at a time does it and the others need not."""
 
 
 class Recovery:
-    """Done every minute by the scheduler, and once by each worker that starts."""
+    """A part that is away is logged, never raised: the next run finds what this one did not."""
 
     def __init__(self, archive: Archive, broker: RedisBroker, doorbell: Doorbell) -> None:
         self._archive = archive
-        self._consistency = Consistency(archive)
         self._broker = broker
         self._doorbell = doorbell
+        self._consistency = Consistency(archive)
 
     def run(self) -> None:
-        """A part that is away is logged, never raised: the next run finds what this one did not."""
+        """Set going what was left, and ring for what waits; every minute, and when a worker starts."""
+        self._in_turn(RECOVERY, self._recover)
+        self._doorbell.ring_all()
+
+    def compare(self) -> None:
+        """Compare some more of the archive's parts with each other."""
+        self._in_turn(COMPARISON, self._consistency.run)
+
+    def _recover(self) -> None:
+        recover(self._archive)
+        for queue in self._archive.settings.queues:
+            import_strays(self._broker, self._archive.database, queue)
+
+    def _in_turn(self, key: int, do: Callable[[], None]) -> None:
         try:
-            with self._archive.database.turn(RECOVERY) as is_mine:
-                if not is_mine:
-                    return
-                recover(self._archive)
-                self._consistency.run()
-                for queue in self._archive.settings.queues:
-                    import_strays(self._broker, self._archive.database, queue)
+            with self._archive.database.turn(key) as is_mine:
+                if is_mine:
+                    do()
         except (TransientError, redis.RedisError) as error:
             logger.warning("recovery has to wait: %s", error)
-        self._doorbell.ring_all()

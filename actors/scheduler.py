@@ -59,9 +59,9 @@ def run_scheduler(settings: Settings, supervisor: int | None = None) -> None:
     ):
         recovery = Recovery(archive, broker, Doorbell(broker, archive.database, settings))
         declare_periodic_actors(broker, recovery)
-        _end_with(supervisor)
         worker = Worker(broker, queues={QUEUE}, worker_threads=1)
         worker.start()
+        Thread(target=_watch, args=(worker, supervisor), name="watch", daemon=True).start()
         try:
             _send_for_ever(broker)
         finally:
@@ -94,14 +94,11 @@ def _stopped_by_signals() -> Iterator[None]:
         logger.info("the scheduler was told to stop")
 
 
-def _end_with(supervisor: int | None) -> None:
-    def watch() -> None:
-        while os.getppid() == supervisor:
-            time.sleep(1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    if supervisor is not None:
-        Thread(target=watch, name="supervisor-watch", daemon=True).start()
+def _watch(worker: Worker, supervisor: int | None) -> None:
+    """End the process with its supervisor, or when the thread that works died: a new one is started then."""
+    while supervisor in {None, os.getppid()} and all(thread.is_alive() for thread in worker.workers):
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> int:

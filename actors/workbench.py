@@ -61,10 +61,11 @@ def open_workbench(settings: Settings, *middleware: Middleware) -> Iterator[Work
 
 @contextmanager
 def _ringing(recovery: Recovery, doorbell: Doorbell, every: float) -> Iterator[None]:
-    """Recover now, and ring for all queues every so many seconds, so that a lost message is only late."""
+    """Ring for all queues now and every so many seconds, so that a lost message is only late; and recover once."""
     done = Event()
 
     def ring() -> None:
+        doorbell.ring_all()
         recovery.run()
         while not done.wait(every):
             doorbell.ring_all()

@@ -2,7 +2,6 @@
 
 import typer
 
-from actors.scheduler import run_scheduler
 from pipeline.logs import configure_logging
 from pipeline.settings import Settings
 
@@ -14,6 +13,9 @@ def scheduler(context: typer.Context) -> None:
 
     Example: `arsip scheduler`
     """
+    # It loads periodiq, which no other command has a use for.
+    from actors.scheduler import run_scheduler
+
     settings: Settings = context.obj
     configure_logging(settings.log_level)
     run_scheduler(settings)

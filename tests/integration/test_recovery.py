@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from actors.broker import build_broker
+from actors.doorbell import Doorbell
+from actors.recovery import Recovery
 from pipeline.archive import Archive
 from pipeline.consistency import Consistency
+from pipeline.database import Database
 from pipeline.recovery import recover
 from pipeline.settings import Settings
 from tests.factories import RICH, letter_picture, save_pdf, take_in
@@ -148,3 +152,16 @@ def test_each_run_looks_at_some_documents_and_goes_on_from_there(
         consistency.run()
         told.append(caplog.text.count("its original is missing"))
     assert told == [2, 1, 2]
+
+
+def test_without_postgres_recovery_waits(
+    archive: Archive, settings: Settings, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    nowhere = Database("postgresql://arsip@127.0.0.1:1/arsip")
+    away = Archive(settings, nowhere, archive.blobs, archive.index)
+    broker = build_broker(settings, redis_url)
+    recovery = Recovery(away, broker, Doorbell(broker, nowhere, settings))
+    recovery.run()
+    recovery.compare()
+    assert caplog.text.count("recovery has to wait") == 2
+    assert "could not ring for queue ingest" in caplog.text
