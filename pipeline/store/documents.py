@@ -129,6 +129,8 @@ def reset(session: Session, document_id: int, *, ocr_queue: str | None = None, l
         _move(document, DocumentStatus.PENDING)
     document.status = DocumentStatus.PENDING
     document.failure_code = document.failure_reason = document.finished_at = None
+    # Else a document that cannot be opened this time would count as one whose pages are all read.
+    document.page_count = None
     document.ocr_queue = ocr_queue or document.ocr_queue
     document.languages = languages or document.languages
     session.execute(delete(Job).where(Job.document_id == document_id))

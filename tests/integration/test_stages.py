@@ -292,6 +292,18 @@ def test_reprocessing_starts_from_the_original(archive: Archive, drain: Drain, t
     assert (document.status, document.failure_code, document.failure_reason) == ("PROCESSED", None, None)
 
 
+def test_reprocessing_a_document_that_cannot_be_opened_any_more_fails_with_the_cause(
+    archive: Archive, drain: Drain, tmp_path: Path
+) -> None:
+    take_in(archive, save_pdf(tmp_path / "text.pdf", RICH))
+    assert drain() == []
+    with archive.database.session() as session:
+        documents.reset(session, stored(archive)[0].id)
+    drain("tests.failing_tasks:inspect_segfault")
+    document, _ = stored(archive)
+    assert (document.status, document.failure_code) == ("FAILED", "engine_crashed")
+
+
 def test_a_worker_that_stops_hands_its_job_back_uncounted(archive: Archive, tmp_path: Path) -> None:
     take_in(archive, save_scan(tmp_path / "scan.png"))
 
