@@ -7,6 +7,8 @@ from sqlalchemy import text
 from pipeline.blobs.store import BlobStore
 from pipeline.database import Database
 from pipeline.errors import NotFound
+from pipeline.states import DOCUMENT_MOVES, JOB_MOVES, DocumentStatus, JobStatus
+from tests.chaos import history
 
 CHECKS = {
     "a document is not at its end": """
@@ -20,6 +22,24 @@ CHECKS = {
         SELECT 'document ' || d.id || ' ' || d.status || ' of ' || count(*) || ' pages'
         FROM documents d JOIN pages p ON p.document_id = d.id WHERE d.status <> 'FAILED' GROUP BY d.id
         HAVING (d.status = 'PROCESSED') <> (count(*) FILTER (WHERE p.status = 'FAILED') = 0)
+    """,
+    "a document ended more or less than once": """
+        SELECT 'document ' || d.id || ' ended ' || count(m.id) || ' times' FROM documents d LEFT JOIN chaos.moves m
+            ON m.what = 'documents' AND m.document_id = d.id AND m.after IN ('PROCESSED', 'PARTIAL', 'FAILED')
+        GROUP BY d.id HAVING count(m.id) <> 1
+    """,
+    "a page was stored more than once": """
+        SELECT 'page ' || key || ' of document ' || document_id || ': ' || count(*) || ' times' FROM chaos.moves
+        WHERE what = 'pages' AND after <> 'PENDING' GROUP BY document_id, key HAVING count(*) > 1
+    """,
+    "a job ended more than once": """
+        SELECT 'job ' || key || ': ' || string_agg(before || '->' || after, ', ' ORDER BY id) FROM chaos.moves
+        WHERE what = 'jobs' AND after IN ('COMPLETED', 'FAILED') GROUP BY key HAVING count(*) > 1
+    """,
+    "a page has another document's text": """
+        SELECT 'page ' || p.number || ' of document ' || d.id || ' (' || d.name || ')'
+        FROM pages p JOIN documents d ON d.id = p.document_id
+        WHERE p.method = 'text_layer' AND position('Document ' || split_part(d.name, '-', 1)::int IN p.text) = 0
     """,
     "a page is not at its end": """
         SELECT 'page ' || p.number || ' of document ' || p.document_id FROM pages p WHERE p.status = 'PENDING'
@@ -66,9 +86,21 @@ def violations(database: Database, blobs: BlobStore) -> dict[str, list[str]]:
             if places := list(session.scalars(text(query))):
                 found[rule] = places
         hashes = session.scalars(text("SELECT sha256 FROM documents")).all()
+    if illegal := _illegal_moves(database):
+        found["a move is not allowed"] = illegal
     if missing := [sha256 for sha256 in hashes if not _is_there(blobs, sha256)]:
         found["an original is missing"] = missing
     return found
+
+
+def _illegal_moves(database: Database) -> list[str]:
+    tables = {"documents": (DocumentStatus, DOCUMENT_MOVES), "jobs": (JobStatus, JOB_MOVES)}
+    illegal = []
+    for table, document_id, before, after in history.moves(database):
+        status, allowed = tables[table]
+        if after not in allowed[status(before)]:
+            illegal.append(f"{table} of document {document_id}: {before} to {after}")
+    return illegal
 
 
 def _is_there(blobs: BlobStore, sha256: str) -> bool:

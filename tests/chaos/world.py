@@ -15,6 +15,7 @@ import redis
 from pipeline import migrate
 from pipeline.database import Database
 from pipeline.stack import postgres, valkey
+from tests.chaos import history
 from tests.chaos.proxy import Toxiproxy
 from tests.chaos.relay import Relay
 from tests.processes import ARSIP
@@ -52,6 +53,7 @@ class World:
         self.redis_url = valkey.start(self.valkey)
         migrate.upgrade(self.database_url)
         self.database = Database(self.database_url)
+        history.install(self.database)
         self.redis: redis.Redis = redis.Redis.from_url(self.redis_url)  # type: ignore[type-arg]
         self.proxy = Toxiproxy(toxiproxy)
         sockets = Path(parse_qs(urlsplit(self.database_url).query)["host"][0])
