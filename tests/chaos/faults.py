@@ -1,10 +1,10 @@
 """The faults, by name. Each strikes, lasts for as long as it says, and is over when it returns."""
 
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from random import Random
 from threading import Thread
 
@@ -15,6 +15,7 @@ from tests.chaos.world import SETTINGS, World
 
 Fault = Callable[[World, Random], None]
 
+WRONG_CLOCK = Path(__file__).parent / "wrong_clock"
 LEASE = float(str(SETTINGS["lease_seconds"]))
 
 
@@ -139,24 +140,27 @@ def same_files_submitted_twice_at_once(world: World, random: Random) -> None:
 
 
 def clock_skewed(world: World, random: Random) -> None:
-    """A worker whose clock is minutes ahead or behind works for a while."""
-    skew = random.choice(["+150s", "-150s"])
-    odd = world.start_supervisor(prefix=["env", "DONT_FAKE_MONOTONIC=1", "faketime", "-f", skew])
+    """A worker whose clock is minutes ahead or behind works for a while: its heartbeats and messages lie elsewhere."""
+    path = os.pathsep.join(filter(None, [str(WRONG_CLOCK), os.environ.get("PYTHONPATH")]))
+    odd = world.start_supervisor(PYTHONPATH=path, CHAOS_CLOCK_SKEW=str(random.choice([-86400, -150, 150, 86400])))
     time.sleep(10)
-    # The supervisor is a child of faketime, which passes no signal on.
-    os.killpg(odd.pid, signal.SIGTERM)
+    odd.terminate()
     odd.wait(60)
 
 
-def known() -> list[Fault]:
-    """All faults that this machine can inject."""
-    faults: list[Fault] = [
-        worker_killed, engine_child_killed, supervisor_killed, workers_replaced, worker_frozen_beyond_its_lease,
-        valkey_restarted, valkey_killed, valkey_emptied, valkey_full, redis_cut, redis_stalled, postgres_cut,
-        postgres_slow, postgres_stalled, postgres_stopped, postgres_crashed, undecodable_message, message_for_nobody,
-        same_files_submitted_twice_at_once,
-    ]  # fmt: skip
-    return [*faults, clock_skewed] if shutil.which("faketime") else faults
+def submission_killed(world: World, random: Random) -> None:
+    """What it answered for stays accepted; the other files are handed in again in the end."""
+    time.sleep(random.uniform(0, 2))
+    for command in world.ingesting:
+        command.kill()
+
+
+FAULTS: Sequence[Fault] = (
+    worker_killed, engine_child_killed, supervisor_killed, workers_replaced, worker_frozen_beyond_its_lease,
+    valkey_restarted, valkey_killed, valkey_emptied, valkey_full, redis_cut, redis_stalled, postgres_cut,
+    postgres_slow, postgres_stalled, postgres_stopped, postgres_crashed, undecodable_message, message_for_nobody,
+    same_files_submitted_twice_at_once, submission_killed, clock_skewed,
+)  # fmt: skip
 
 
 def _strike(victims: Sequence[psutil.Process], random: Random, how: Callable[[psutil.Process], object]) -> None:

@@ -134,7 +134,7 @@ def _inject(world: World, random: Random, outcome: Outcome, ends_at: float, say:
         while time.monotonic() < ends_at:
             time.sleep(random.expovariate(1 / MEAN_PAUSE))
             if not kinds:
-                kinds = random.sample(faults.known(), k=len(faults.known()))
+                kinds = random.sample(faults.FAULTS, k=len(faults.FAULTS))
             fault = kinds.pop()
             in_hand = _running(world)
             fault(world, random)

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -63,6 +62,7 @@ class World:
         }
         self.environment = self._environment(ports)
         self._supervisors: list[subprocess.Popen[bytes]] = []
+        self._ingesting: list[subprocess.Popen[str]] = []
 
     def _environment(self, ports: dict[str, int]) -> dict[str, str]:
         values = {name: value for name, value in os.environ.items() if not name.startswith(("ARSIP_", "WORKER_"))}
@@ -74,10 +74,11 @@ class World:
         values["ARSIP_REDIS_URL"] = f"redis://127.0.0.1:{ports['redis']}/0?socket_timeout=2&socket_connect_timeout=2"
         return values | WORKER_SETTINGS
 
-    def start_supervisor(self, processes: int = 1, *, prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    def start_supervisor(self, processes: int = 1, **environment: str) -> subprocess.Popen[bytes]:
         with (self.home / "workers.log").open("ab") as log:
-            command = [*prefix, ARSIP, "worker", "--processes", str(processes)]
-            started = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, start_new_session=True)
+            command = [ARSIP, "worker", "--processes", str(processes)]
+            values = self.environment | environment
+            started = subprocess.Popen(command, env=values, stdout=log, stderr=log, start_new_session=True)
         self._supervisors.append(started)
         return started
 
@@ -104,17 +105,27 @@ class World:
         return found
 
     def ingest(self, *paths: Path) -> list[dict[str, object]]:
-        """What `arsip ingest --no-wait` says of each file that it comes to."""
-        done = subprocess.run(
+        """What `arsip ingest --no-wait` says of each file that it comes to; it may be killed meanwhile."""
+        command = subprocess.Popen(
             [ARSIP, "ingest", "--no-wait", "--json", *paths],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            check=False,
-            timeout=300,
         )
-        return [line for line in map(json.loads, done.stdout.splitlines()) if "path" in line]
+        self._ingesting.append(command)
+        try:
+            output, _ = command.communicate(timeout=300)
+        finally:
+            self._ingesting.remove(command)
+        # The last line of one that was killed may be cut off.
+        whole = [line for line in output.splitlines(keepends=True) if line.endswith("\n")]
+        return [line for line in map(json.loads, whole) if "path" in line]
+
+    @property
+    def ingesting(self) -> list[subprocess.Popen[str]]:
+        """Commands that run."""
+        return list(self._ingesting)
 
     def heal(self) -> None:
         """Everything runs and answers again."""
