@@ -8,11 +8,14 @@ from PIL import Image, ImageDraw, ImageFont
 from tests.factories import RICH, save_pdf
 
 BROKEN_EVERY = 12
+DEADLY_EVERY = 15
+DEADLY = "deadly"
+"""The engine of `tests/chaos/plugin`, and the kind of a document whose scan it is given."""
 
 
 def write(folder: Path, number: int, random: Random) -> Path:
-    """The document of a number; every twelfth is cut off."""
-    kind = random.choice(["text", "scan", "mixed", "long"])
+    """The document of a number; every twelfth is cut off, and the scan of every fifteenth kills its engine."""
+    kind = DEADLY if number % DEADLY_EVERY == 1 else random.choice(["text", "scan", "mixed", "long"])
     if kind == "scan":
         path = folder / f"{number:05}-scan.png"
         _line(f"Letter number {number}").save(path, dpi=(150, 150))
@@ -22,6 +25,7 @@ def write(folder: Path, number: int, random: Random) -> Path:
     pages = {
         "text": [text],
         "mixed": [text, _line(f"Scan {number}")],
+        DEADLY: [text, _line(f"Scan {number}")],
         "long": [_line(f"Page {page} of {number}") for page in range(5)],
     }
     save_pdf(path, *pages[kind])

@@ -119,10 +119,14 @@ class _Submission:
     def _wave(self) -> None:
         numbers = range(self.count, self.count + WAVE)
         self.count += WAVE
-        self._submit(*[documents.write(self._folder, number, self._random) for number in numbers])
+        paths = [documents.write(self._folder, number, self._random) for number in numbers]
+        deadly = [path for path in paths if documents.DEADLY in path.name]
+        self._submit(*[path for path in paths if path not in deadly])
+        if deadly:
+            self._submit(*deadly, queue=f"ocr.{documents.DEADLY}")
 
-    def _submit(self, *paths: Path) -> None:
-        for line in self._world.ingest(*paths):
+    def _submit(self, *paths: Path, queue: str = "ocr.tesseract") -> None:
+        for line in self._world.ingest(*paths, queue=queue):
             if line["document_id"] is not None:
                 self.accepted.add(str(line["path"]))
 

@@ -15,6 +15,7 @@ from pipeline import migrate
 from pipeline.database import Database
 from pipeline.stack import postgres, valkey
 from tests.chaos import history
+from tests.chaos.documents import DEADLY
 from tests.chaos.proxy import Toxiproxy
 from tests.chaos.relay import Relay
 from tests.processes import ARSIP
@@ -30,11 +31,14 @@ SETTINGS = {
     "ingest_queue": {"time_limit": 60, "retries": 4, "min_backoff": 0.2, "max_backoff": 2},
     "index_queue": {"time_limit": 60, "retries": 4, "min_backoff": 0.2, "max_backoff": 2, "priority": "medium"},
     "ocr_queues": {
-        "tesseract": {"engine": "tesseract", "time_limit": 60, "retries": 4, "min_backoff": 0.2, "max_backoff": 2}
+        name: {"engine": name, "time_limit": 60, "retries": 4, "min_backoff": 0.2, "max_backoff": 2}
+        for name in ("tesseract", DEADLY)
     },
 }
 """The defaults in small, so that minutes show what else takes hours."""
 WORKER_SETTINGS = {"WORKER_MAX_JOBS": "60"}
+PLUGIN = Path(__file__).parent / "plugin"
+"""A third party's engine, which dies on every page."""
 
 
 class World:
@@ -72,6 +76,7 @@ class World:
         # Short of the defaults, so that a stall of some seconds is a failure.
         values["ARSIP_DATABASE_URL"] = f"postgresql://postgres@127.0.0.1:{ports['postgres']}/postgres?connect_timeout=3"
         values["ARSIP_REDIS_URL"] = f"redis://127.0.0.1:{ports['redis']}/0?socket_timeout=2&socket_connect_timeout=2"
+        values["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PLUGIN), values.get("PYTHONPATH")]))
         return values | WORKER_SETTINGS
 
     def start_supervisor(self, processes: int = 1, **environment: str) -> subprocess.Popen[bytes]:
@@ -104,10 +109,10 @@ class World:
                             found.append(process)
         return found
 
-    def ingest(self, *paths: Path) -> list[dict[str, object]]:
+    def ingest(self, *paths: Path, queue: str = "ocr.tesseract") -> list[dict[str, object]]:
         """What `arsip ingest --no-wait` says of each file that it comes to; it may be killed meanwhile."""
         command = subprocess.Popen(
-            [ARSIP, "ingest", "--no-wait", "--json", *paths],
+            [ARSIP, "ingest", "--no-wait", "--json", "--queue", queue, *paths],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
