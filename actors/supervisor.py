@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from time import monotonic, sleep
 from types import TracebackType
 from typing import IO, Self
@@ -61,8 +62,9 @@ class Supervisor:
         log: Path | None = None,
         grace: float,
     ) -> None:
+        self._nonce = token_hex(4)
         me = ["--supervisor", str(os.getpid())]
-        worker = [sys.executable, "-m", "actors.worker", "--queues", ",".join(queues), *me]
+        worker = [sys.executable, "-m", "actors.worker", "--queues", ",".join(queues), "--nonce", self._nonce, *me]
         self._slots = [_Slot(worker) for _ in range(processes)]
         if scheduler:
             self._slots.append(_Slot([sys.executable, "-m", "actors.scheduler", *me]))
@@ -105,7 +107,7 @@ class Supervisor:
 
     def _bury(self, process: subprocess.Popen[bytes], peak_mb: int) -> None:
         """Free the jobs of a worker that is gone; without Postgres they wait until their leases run out."""
-        name = worker_name(process.pid)
+        name = worker_name(process.pid, self._nonce)
         code = process.returncode
         error = WorkerDied(f"worker {name} {how_it_ended(code)}", facts=exit_facts(code, peak_mb))
         try:

@@ -25,9 +25,13 @@ from pipeline.stages.runner import JobRunner
 logger = logging.getLogger(__name__)
 
 
-def worker_name(pid: int) -> str:
-    """What the rows of jobs call the worker process of this host."""
-    return f"{socket.gethostname()}:{pid}"
+def worker_name(pid: int, nonce: str = "") -> str:
+    """What the rows of jobs call a worker process of this host.
+
+    Args:
+        nonce: tells it from a process of the same number on another machine that has the same host name.
+    """
+    return ":".join(filter(None, [socket.gethostname(), str(pid), nonce]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Workbench:
 
 
 @contextmanager
-def open_workbench(settings: Settings, *middleware: Middleware) -> Iterator[Workbench]:
+def open_workbench(settings: Settings, *middleware: Middleware, nonce: str = "") -> Iterator[Workbench]:
     """Open what a worker needs; it rings for waiting jobs at once and from then on regularly.
 
     Raises:
@@ -49,7 +53,7 @@ def open_workbench(settings: Settings, *middleware: Middleware) -> Iterator[Work
         open_archive(settings, urls.database) as archive,
         closing(open_reader(settings)) as reader,
     ):
-        name = worker_name(os.getpid())
+        name = worker_name(os.getpid(), nonce)
         broker = build_broker(settings, urls.redis, DeadLetters(archive.database, name), *middleware)
         doorbell = Doorbell(broker, archive.database, settings)
         runner = JobRunner(archive, reader, ring=doorbell.ring, worker=name)

@@ -39,12 +39,13 @@ PREFETCH = 2
 """Messages of a queue in hand, the running one included. With 1 the worker idles for a poll after every job."""
 
 
-def run_worker(settings: Settings, queues: Collection[str], supervisor: int | None = None) -> int:
+def run_worker(settings: Settings, queues: Collection[str], *, supervisor: int | None = None, nonce: str = "") -> int:
     """Work until SIGTERM or SIGINT; a second signal stops at once.
 
     Args:
         queues: names of the queues to take; empty: all.
         supervisor: the process that looks after this one; without it, this one ends too.
+        nonce: a part of the worker's name.
 
     Returns:
         The exit code.
@@ -52,7 +53,7 @@ def run_worker(settings: Settings, queues: Collection[str], supervisor: int | No
     stop = Event()
     _stop_on_signals(stop)
     recycling = Recycling(settings)
-    with open_workbench(settings, recycling) as bench:
+    with open_workbench(settings, recycling, nonce=nonce) as bench:
         worker = start_threads(bench, queues)
         while not stop.wait(0.5) and supervisor in {None, os.getppid()}:
             if all(thread.is_alive() for thread in worker.workers):
@@ -98,12 +99,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m actors.worker", description=__doc__)
     parser.add_argument("--queues", default="", help="names of queues, joined by commas; default: all")
     parser.add_argument("--supervisor", type=int, help="stop when this process is no longer the parent")
+    parser.add_argument("--nonce", default="", help="a part of the worker's name")
     arguments = parser.parse_args()
     try:
         settings = Settings()
         configure_logging(settings.log_level)
         queues = tuple(filter(None, arguments.queues.split(","))) or settings.worker_queues
-        return run_worker(settings, queues, arguments.supervisor)
+        return run_worker(settings, queues, supervisor=arguments.supervisor, nonce=arguments.nonce)
     except (ConfigurationError, ValueError) as error:
         print(f"arsip worker: {error}", file=sys.stderr)  # noqa: T201
         return EXIT_CONFIGURATION

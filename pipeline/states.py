@@ -51,7 +51,8 @@ JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PENDING: frozenset({JobStatus.RUNNING}),
     # RUNNING to RUNNING: the lease ran out and another worker took the job.
     JobStatus.RUNNING: frozenset({JobStatus.RUNNING, JobStatus.PENDING, JobStatus.COMPLETED, JobStatus.FAILED}),
-    JobStatus.COMPLETED: frozenset(),
+    # Recovery has a job done again whose result is gone, such as entries of the search index.
+    JobStatus.COMPLETED: frozenset({JobStatus.PENDING}),
     JobStatus.FAILED: frozenset({JobStatus.PENDING}),
 }
 

@@ -68,7 +68,8 @@ CHECKS = {
     "the search index differs": """
         SELECT 'page ' || coalesce(p.number, s.number) || ' of document ' || coalesce(p.document_id, s.document_id)
         FROM (SELECT p.* FROM pages p JOIN documents d ON d.id = p.document_id
-              WHERE d.full_text_indexed AND coalesce(p.text, '') <> '') p
+              WHERE d.full_text_indexed AND (coalesce(p.text, '') <> '' OR p.number = 1 AND NOT EXISTS (
+                  SELECT FROM pages o WHERE o.document_id = d.id AND coalesce(o.text, '') <> ''))) p
         FULL JOIN search_pages s ON s.document_id = p.document_id AND s.number = p.number
         WHERE p.number IS NULL OR s.number IS NULL
     """,

@@ -26,7 +26,7 @@ BREAKAGES = [
     ("a failed job has no dead letter", "UPDATE jobs SET status = 'FAILED'"),
     ("the search index differs", "DELETE FROM search_pages WHERE number = 1"),
     ("a document is not indexed", "UPDATE documents SET full_text_indexed = false"),
-    ("a move is not allowed", "UPDATE jobs SET status = 'PENDING'"),
+    ("a move is not allowed", "UPDATE jobs SET status = 'FAILED'"),
 ]
 
 

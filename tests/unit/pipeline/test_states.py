@@ -38,5 +38,5 @@ def test_every_state_has_its_moves() -> None:
     assert set(JOB_MOVES) == set(JobStatus)
 
 
-def test_a_done_job_stays_done() -> None:
-    assert JOB_MOVES[JobStatus.COMPLETED] == frozenset()
+def test_a_job_that_ended_goes_on_only_from_the_start() -> None:
+    assert JOB_MOVES[JobStatus.COMPLETED] == JOB_MOVES[JobStatus.FAILED] == {JobStatus.PENDING}
