@@ -42,7 +42,7 @@ DOCUMENT_MOVES: dict[DocumentStatus, frozenset[DocumentStatus]] = {
     DocumentStatus.PENDING: frozenset({DocumentStatus.PROCESSING, DocumentStatus.FAILED}),
     DocumentStatus.PROCESSING: FINAL,
     # A final document moves again only when a person reprocesses it, or sends one of its failed jobs again.
-    DocumentStatus.PROCESSED: frozenset({DocumentStatus.PENDING}),
+    DocumentStatus.PROCESSED: frozenset({DocumentStatus.PENDING, DocumentStatus.PROCESSING}),
     DocumentStatus.PARTIAL: frozenset({DocumentStatus.PENDING, DocumentStatus.PROCESSING}),
     DocumentStatus.FAILED: frozenset({DocumentStatus.PENDING, DocumentStatus.PROCESSING}),
 }

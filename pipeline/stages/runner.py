@@ -109,11 +109,21 @@ class JobRunner:
             jobs.release(session, work.lease, error, wait=wait)
 
     def _give_up(self, lease: Lease, error: ArsipError) -> frozenset[str]:
+        try:
+            return self._fail(lease, error)
+        except LeaseLost as lost:
+            logger.warning("%s", lost)
+            return frozenset()
+
+    def _fail(self, lease: Lease, error: ArsipError) -> frozenset[str]:
         """The job failed for good: so did its pages, or the whole document if its pages are not known."""
         with self._archive.database.session() as session:
             document = documents.load(session, lease.document_id, lock=True)
             jobs.hold(session, lease)
             jobs.fail(session, lease, error)
+            if DocumentStatus(document.status).final:
+                # It was only to be indexed again, and stays what it is.
+                return frozenset()
             if document.page_count is None or lease.stage == Stage.INDEX:
                 documents.finish(session, document.id, DocumentStatus.FAILED, error=error)
                 return frozenset()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, String, cast, delete, exists, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -60,6 +60,9 @@ def add(session: Session, letter: dict[str, Any], *, replace: bool = True) -> No
     """
     row = {column: storable(value) for column, value in letter.items()}
     job = session.get(Job, row["job_id"]) if row.get("job_id") is not None else None
+    if row.get("job_id") is not None and job is None:
+        # Its document began anew, or a person forgot it.
+        return
     if job:
         row |= {"document_id": job.document_id, "job_token": job.token, "attempts": job.attempts}
         if job.status != JobStatus.FAILED:
@@ -145,11 +148,19 @@ def settle(session: Session, letter_id: int) -> None:
 
 
 def forget(session: Session, letter_ids: Iterable[int]) -> Sequence[int]:
-    """Delete letters; returns the ids of those that were there. What failed stays failed."""
-    gone = delete(DeadLetter).where(DeadLetter.id.in_(list(letter_ids))).returning(DeadLetter.id)
-    return session.scalars(gone).all()
+    """Delete letters with their failed jobs; returns the ids of those that were there. Documents stay as they are."""
+    return _delete(session, DeadLetter.id.in_(list(letter_ids)))
 
 
 def flush(session: Session, wanted: LetterFilter) -> int:
-    """Delete all letters that match; returns how many."""
-    return len(session.scalars(delete(DeadLetter).where(*wanted.conditions()).returning(DeadLetter.id)).all())
+    """Delete all letters that match, with their failed jobs; returns how many."""
+    return len(_delete(session, *wanted.conditions()))
+
+
+def _delete(session: Session, *conditions: ColumnElement[bool]) -> Sequence[int]:
+    gone = delete(DeadLetter).where(*conditions).returning(DeadLetter.id, DeadLetter.job_id, DeadLetter.job_token)
+    letters = session.execute(gone).all()
+    # Else recovery would find failed jobs without a letter, and write them again.
+    tries = [(job_id, token) for _, job_id, token in letters]
+    session.execute(delete(Job).where(tuple_(Job.id, Job.token).in_(tries), Job.status == JobStatus.FAILED))
+    return [letter_id for letter_id, *_ in letters]

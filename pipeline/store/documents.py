@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from pipeline.errors import ArsipError, NotFound
 from pipeline.states import FINAL, DocumentStatus, PageStatus, Stage, sources
 from pipeline.store import jobs
+from pipeline.store.text import storable
 from pipeline.tables import Document, DocumentSource, Job, Page
 
 
@@ -113,7 +114,7 @@ def finish(
     document = load(session, document_id, lock=True)
     _move(document, status)
     document.full_text_indexed = indexed
-    document.failure_code, document.failure_reason = (error.code, str(error)) if error else (None, None)
+    document.failure_code, document.failure_reason = (error.code, storable(str(error))) if error else (None, None)
     document.finished_at = func.now()
     document.extracted_doc_number = number
     document.ocr_metadata = metadata or {}

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.errors import ArsipError, LeaseLost
 from pipeline.states import JobStatus, Stage
+from pipeline.store.text import storable
 from pipeline.tables import Job
 
 
@@ -119,7 +120,7 @@ def release(session: Session, lease: Lease, error: ArsipError, *, wait: float) -
             not_before=func.now() + timedelta(seconds=wait),
             rung_at=func.now(),
             failure_code=error.code,
-            failure_reason=str(error),
+            failure_reason=storable(str(error)),
         )
     )
 
@@ -162,7 +163,7 @@ def bury(session: Session, worker: str, error: ArsipError) -> frozenset[str]:
             deaths=Job.deaths + 1,
             death_facts=error.facts,
             failure_code=error.code,
-            failure_reason=str(error),
+            failure_reason=storable(str(error)),
         )
         .returning(Job.queue)
     )
@@ -258,6 +259,6 @@ def _end(session: Session, lease: Lease, status: JobStatus, error: ArsipError | 
             leased_until=None,
             finished_at=func.now(),
             failure_code=error and error.code,
-            failure_reason=error and str(error),
+            failure_reason=error and storable(str(error)),
         )
     )

@@ -45,7 +45,9 @@ def fail_pending(
     query = update(Page).where(Page.document_id == document_id, Page.status == PageStatus.PENDING, Page.number >= first)
     if last is not None:
         query = query.where(Page.number <= last)
-    session.execute(query.values(status=PageStatus.FAILED, failure_code=error.code, failure_reason=str(error)))
+    session.execute(
+        query.values(status=PageStatus.FAILED, failure_code=error.code, failure_reason=storable(str(error)))
+    )
 
 
 def reset_failed(session: Session, document_id: int, first: int = 1, last: int | None = None) -> None:

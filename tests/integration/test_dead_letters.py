@@ -280,3 +280,38 @@ def test_a_message_whose_job_goes_on_is_no_open_letter(
     assert letters(archive) == []
     assert len(letters(archive, settled=True)) == 1
     assert Doorbell(broker, archive.database, settings).ring_all() == 1
+
+
+def test_what_a_person_forgot_stays_forgotten(
+    archive: Archive, settings: Settings, broken: Path, broker: RedisBroker
+) -> None:
+    with working(settings):
+        letter = the_letter(archive)
+        wait_until(lambda: broker.client.zcard(XQ) == 1)
+    with archive.database.session() as session:
+        assert dead_letters.forget(session, [letter.id, 4711]) == [letter.id]
+        session.execute(text("UPDATE jobs SET finished_at = now() - interval '1 h'"))
+    recover(archive)
+    import_strays(broker, archive.database, "ingest")
+    assert letters(archive, settled=True) == []
+    assert statuses(archive.database) == {"FAILED"}
+
+
+def test_a_job_that_failed_though_all_was_done_can_be_sent_again(
+    archive: Archive, settings: Settings, tmp_path: Path
+) -> None:
+    take_in(archive, save_pdf(tmp_path / "scan.pdf", letter_picture()))
+    with working(settings):
+        wait_until(lambda: statuses(archive.database) == {"PROCESSED"})
+    with archive.database.session() as session:
+        session.execute(
+            text(
+                "UPDATE jobs SET status = 'FAILED', failure_code = 'engine_timed_out', failure_reason = 'too long', "
+                "finished_at = now() - interval '1 h' WHERE stage = 'ocr'"
+            )
+        )
+    recover(archive)
+    with archive.database.session() as session:
+        assert retry(session, the_letter(archive).id) == "ocr.tesseract"
+    with working(settings):
+        wait_until(lambda: statuses(archive.database) == {"PROCESSED"})

@@ -11,8 +11,10 @@ from sqlalchemy import text
 from pipeline.archive import Archive
 from pipeline.errors import (
     ArsipError,
+    CorruptDocument,
     EncryptedDocument,
     EngineCrashed,
+    IndexUnavailable,
     RetriesExhausted,
     TransientError,
     WorkerDied,
@@ -20,10 +22,11 @@ from pipeline.errors import (
 from pipeline.reading.types import DocumentInfo, PageReading
 from pipeline.sandbox.reader import DocumentReader
 from pipeline.sandbox.sandbox import Sandbox, SandboxLimits
-from pipeline.search.contract import SearchQuery
+from pipeline.search.contract import IndexedDocument, SearchQuery
+from pipeline.search.postgres import PostgresIndex
 from pipeline.stages.runner import JobRunner
-from pipeline.states import PageStatus
-from pipeline.store import documents, jobs, pages
+from pipeline.states import PageStatus, Stage
+from pipeline.store import documents, jobs, pages, stuck
 from pipeline.tables import Document, Page
 from tests.factories import RICH, letter_picture, save_pdf, save_scan, take_in
 
@@ -327,3 +330,46 @@ def test_encrypted_documents_are_told_apart(archive: Archive, drain: Drain, corp
     (error,) = drain()
     assert isinstance(error, EncryptedDocument)
     assert "password" in str(error)
+
+
+class _IndexIsAway(PostgresIndex):
+    def upsert(self, document: IndexedDocument) -> None:
+        raise IndexUnavailable("the index is away\0")
+
+
+def test_a_final_document_whose_index_cannot_be_made_anew_stays_what_it_is(
+    archive: Archive, drain: Drain, tmp_path: Path
+) -> None:
+    take_in(archive, save_pdf(tmp_path / "text.pdf", RICH))
+    assert drain() == []
+    with archive.database.session() as session:
+        stuck.restart(session, stored(archive)[0].id, Stage.INDEX, "index", [(None, None)])
+    away = Archive(archive.settings, archive.database, archive.blobs, _IndexIsAway(archive.database))
+    *_, last = run_all(away, HEALTHY)
+    assert isinstance(last, RetriesExhausted)
+    assert stored(archive)[0].status == "PROCESSED"
+    with archive.database.session() as session:
+        job = session.execute(text("SELECT status, failure_reason FROM jobs WHERE stage = 'index'")).one()
+    assert tuple(job) == ("FAILED", "the index is away")
+
+
+def test_a_worker_that_fails_after_another_took_its_job_changes_nothing(archive: Archive, tmp_path: Path) -> None:
+    path = save_pdf(tmp_path / "cut.pdf", RICH)
+    path.write_bytes(path.read_bytes()[:200])
+    take_in(archive, path)
+
+    class LateReader(DocumentReader):
+        def inspect(self, path: Path, *, seconds: float) -> DocumentInfo:
+            with archive.database.session() as session:
+                session.execute(text("UPDATE jobs SET leased_until = now() - interval '1 s'"))
+                assert jobs.claim(session, job_id, "another", 60)
+            return super().inspect(path, seconds=seconds)
+
+    (job_id,) = waiting(archive)
+    with closing(Sandbox(HEALTHY, SandboxLimits(memory_mb=3072, max_pages=100))) as sandbox:
+        runner = JobRunner(archive, LateReader(sandbox, archive.settings), ring=lambda _: None, worker="test")
+        with pytest.raises(CorruptDocument):
+            runner.run(job_id)
+    with archive.database.session() as session:
+        assert tuple(session.execute(text("SELECT status, worker FROM jobs")).one()) == ("RUNNING", "another")
+    assert stored(archive)[0].status == "PENDING"
