@@ -144,6 +144,7 @@ class Job(Base):
         _one_of("stage", Stage),
         Index("ix_jobs_pending", "queue", "id", postgresql_where=text("status = 'PENDING'")),
         Index("ix_jobs_running", "leased_until", postgresql_where=text("status = 'RUNNING'")),
+        Index("ix_jobs_failed", "id", postgresql_where=text("status = 'FAILED'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

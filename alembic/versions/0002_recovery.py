@@ -14,6 +14,7 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("deaths", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("jobs", sa.Column("death_facts", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.add_column("jobs", sa.Column("quarantined", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.create_index("ix_jobs_failed", "jobs", ["id"], unique=False, postgresql_where=sa.text("status = 'FAILED'"))
     op.add_column("dead_letters", sa.Column("job_token", sa.Integer(), nullable=True))
     op.add_column(
         "dead_letters",
@@ -35,6 +36,7 @@ def downgrade() -> None:
     op.drop_constraint("uq_dead_letters_job_id_job_token", "dead_letters", type_="unique")
     op.drop_column("dead_letters", "facts")
     op.drop_column("dead_letters", "job_token")
+    op.drop_index("ix_jobs_failed", table_name="jobs", postgresql_where=sa.text("status = 'FAILED'"))
     op.drop_column("jobs", "quarantined")
     op.drop_column("jobs", "death_facts")
     op.drop_column("jobs", "deaths")
