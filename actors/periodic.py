@@ -7,12 +7,13 @@ from dramatiq.brokers.redis import RedisBroker
 from periodiq import PeriodiqMiddleware, cron
 
 from actors.recovery import Recovery
+from actors.stages import PRIORITIES
+from pipeline.settings import Priority
 
 QUEUE = "periodic"
 EVERY_MINUTE = "* * * * *"
 TIME_LIMIT = 300
 """Seconds."""
-LOW = 100
 
 
 def periodic_middleware() -> PeriodiqMiddleware:
@@ -33,7 +34,7 @@ def _declare(broker: RedisBroker, name: str, schedule: str, do: Callable[[], Non
         broker=broker,
         actor_name=name,
         queue_name=QUEUE,
-        priority=LOW,
+        priority=PRIORITIES[Priority.LOW],
         periodic=cron(schedule),
         time_limit=TIME_LIMIT * 1000,
         max_retries=0,

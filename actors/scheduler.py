@@ -23,11 +23,9 @@ from periodiq import Scheduler
 from actors.broker import build_broker
 from actors.doorbell import Doorbell
 from actors.periodic import QUEUE, declare_periodic_actors, periodic_middleware
+from actors.process import exit_code_of
 from actors.recovery import Recovery
-from actors.worker import EXIT_CONFIGURATION, EXIT_UNAVAILABLE
 from pipeline.archive import open_archive
-from pipeline.errors import ConfigurationError, StorageUnavailable
-from pipeline.logs import configure_logging
 from pipeline.settings import Settings
 from pipeline.stack import open_stack
 
@@ -105,17 +103,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m actors.scheduler", description=__doc__)
     parser.add_argument("--supervisor", type=int, help="stop when this process is no longer the parent")
     arguments = parser.parse_args()
-    try:
-        settings = Settings()
-        configure_logging(settings.log_level)
+
+    def run(settings: Settings) -> int:
         run_scheduler(settings, arguments.supervisor)
-    except (ConfigurationError, ValueError) as error:
-        print(f"arsip scheduler: {error}", file=sys.stderr)  # noqa: T201
-        return EXIT_CONFIGURATION
-    except StorageUnavailable as error:
-        print(f"arsip scheduler: {error}", file=sys.stderr)  # noqa: T201
-        return EXIT_UNAVAILABLE
-    return 0
+        return 0
+
+    return exit_code_of("scheduler", run)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import IO, Self
 
+from actors.process import EXIT_CONFIGURATION, EXIT_RECYCLED
 from actors.workbench import worker_name
-from actors.worker import EXIT_CONFIGURATION, EXIT_RECYCLED
 from pipeline.database import Database
 from pipeline.errors import ConfigurationError, StorageUnavailable, WorkerDied
 from pipeline.sandbox.process import exit_facts, how_it_ended, megabytes

@@ -14,20 +14,13 @@ from types import FrameType
 
 from dramatiq import Worker
 
+from actors.process import EXIT_RECYCLED, EXIT_UNAVAILABLE, exit_code_of
 from actors.recycling import Recycling
 from actors.workbench import Workbench, open_workbench
-from pipeline.errors import ConfigurationError, StorageUnavailable
-from pipeline.logs import configure_logging
 from pipeline.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-EXIT_UNAVAILABLE = 69
-"""EX_UNAVAILABLE of sysexits.h: a server is away, or the worker's threads died; starting again may help."""
-EXIT_RECYCLED = 75
-"""EX_TEMPFAIL of sysexits.h: the worker has done its share, and a new one is to take its place."""
-EXIT_CONFIGURATION = 78
-"""EX_CONFIG of sysexits.h: starting again does not help."""
 EXIT_KILLED = 130
 
 POLL_MILLISECONDS = 250
@@ -101,17 +94,12 @@ def main() -> int:
     parser.add_argument("--supervisor", type=int, help="stop when this process is no longer the parent")
     parser.add_argument("--nonce", default="", help="a part of the worker's name")
     arguments = parser.parse_args()
-    try:
-        settings = Settings()
-        configure_logging(settings.log_level)
+
+    def run(settings: Settings) -> int:
         queues = tuple(filter(None, arguments.queues.split(","))) or settings.worker_queues
         return run_worker(settings, queues, supervisor=arguments.supervisor, nonce=arguments.nonce)
-    except (ConfigurationError, ValueError) as error:
-        print(f"arsip worker: {error}", file=sys.stderr)  # noqa: T201
-        return EXIT_CONFIGURATION
-    except StorageUnavailable as error:
-        print(f"arsip worker: {error}", file=sys.stderr)  # noqa: T201
-        return EXIT_UNAVAILABLE
+
+    return exit_code_of("worker", run)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from pipeline.search.query import ParsedQuery, configuration_of, parse
 from pipeline.search.snippets import FoundPage, snippets
 from pipeline.search.words import MOST_CHARACTERS, indexable
 from pipeline.settings import Settings
+from pipeline.store.text import storable
 
 
 def _lexemes(parameter: str) -> str:
@@ -155,7 +156,7 @@ def _statement(parsed: list[ParsedQuery], query: SearchQuery) -> tuple[str, dict
     own = "CASE s.configuration " + " ".join(f"WHEN :c{n} THEN CAST(:q{n} AS tsquery)" for n in numbers) + " END"
     filters = {
         "number": query.number and _like(query.number) + "%",
-        "status": query.status and _storable(query.status),
+        "status": query.status and storable(query.status),
         "name": query.name and _like(query.name).replace("*", "%").replace("?", "_"),
         "since": query.since,
         "until": query.until and query.until + timedelta(days=1),
@@ -173,12 +174,7 @@ def _statement(parsed: list[ParsedQuery], query: SearchQuery) -> tuple[str, dict
 
 
 def _like(value: str) -> str:
-    return re.sub(r"([\\%_])", r"\\\1", _storable(value))
-
-
-def _storable(value: str) -> str:
-    """Without the characters that Postgres has no place for."""
-    return value.replace("\0", "").encode(errors="replace").decode()
+    return re.sub(r"([\\%_])", r"\\\1", storable(value))
 
 
 def _hit(row: RowMapping, snippet: Snippet) -> SearchHit:

@@ -18,6 +18,17 @@ from pipeline.states import JobStatus, Stage
 from pipeline.store.text import storable
 from pipeline.tables import Job
 
+AFRESH: dict[str, Any] = {
+    "status": JobStatus.PENDING,
+    "attempts": 0,
+    "deaths": 0,
+    "rung_at": None,
+    "not_before": None,
+}
+"""The columns of a job that begins as if it had never been tried."""
+NO_END: dict[str, Any] = {"failure_code": None, "failure_reason": None, "finished_at": None}
+"""The columns of one that has not ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -136,10 +147,8 @@ def hand_back(session: Session, lease: Lease) -> None:
 
 def send_again(session: Session, job_id: int, token: int) -> Job | None:
     """Make a failed job pending as if it had never been tried; None if this try did not fail, or was not its last."""
-    fresh = {"status": JobStatus.PENDING, "attempts": 0, "deaths": 0, "rung_at": None, "not_before": None}
-    ended = {"failure_code": None, "failure_reason": None, "finished_at": None}
     failed = (Job.id == job_id, Job.token == token, Job.status == JobStatus.FAILED)
-    return session.scalars(update(Job).where(*failed).values(fresh | ended).returning(Job)).one_or_none()
+    return session.scalars(update(Job).where(*failed).values(AFRESH | NO_END).returning(Job)).one_or_none()
 
 
 def drop_index(session: Session, document_id: int) -> None:
@@ -177,15 +186,7 @@ def isolate(session: Session, lease: Lease, suspects: Sequence[int], *, tried: b
         suspects: numbers of pages, at least one; the job's other pages are done.
         tried: whether each has failed on its own already, so that only the last resort is left.
     """
-    fresh = {
-        "status": JobStatus.PENDING,
-        "quarantined": True,
-        "attempts": int(tried),
-        "deaths": 0,
-        "leased_until": None,
-        "rung_at": None,
-        "not_before": None,
-    }
+    fresh = AFRESH | {"quarantined": True, "attempts": int(tried), "leased_until": None}
     first, *others = suspects
     session.execute(update(Job).where(*_held(lease)).values(first_page=first, last_page=first, **fresh))
     rows = [

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session, undefer
 
 from pipeline.errors import ArsipError, NotFound
@@ -30,32 +30,25 @@ def save(session: Session, document_id: int, readings: Iterable[PageReading]) ->
 
 def pending(session: Session, document_id: int, first: int = 1, last: int | None = None) -> Sequence[int]:
     """Numbers of the pages in a range (both ends included) that nobody has read yet."""
-    query = select(Page.number).where(
-        Page.document_id == document_id, Page.status == PageStatus.PENDING, Page.number >= first
-    )
-    if last is not None:
-        query = query.where(Page.number <= last)
-    return session.scalars(query.order_by(Page.number)).all()
+    unread = _in_range(document_id, PageStatus.PENDING, first, last)
+    return session.scalars(select(Page.number).where(*unread).order_by(Page.number)).all()
 
 
 def fail_pending(
     session: Session, document_id: int, error: ArsipError, first: int = 1, last: int | None = None
 ) -> None:
     """Give up the pages in a range that nobody has read."""
-    query = update(Page).where(Page.document_id == document_id, Page.status == PageStatus.PENDING, Page.number >= first)
-    if last is not None:
-        query = query.where(Page.number <= last)
-    session.execute(
-        query.values(status=PageStatus.FAILED, failure_code=error.code, failure_reason=storable(str(error)))
-    )
+    unread = _in_range(document_id, PageStatus.PENDING, first, last)
+    reason = {"failure_code": error.code, "failure_reason": storable(str(error))}
+    session.execute(update(Page).where(*unread).values(status=PageStatus.FAILED, **reason))
 
 
 def reset_failed(session: Session, document_id: int, first: int = 1, last: int | None = None) -> None:
     """Have the pages in a range read again that could not be read."""
-    query = update(Page).where(Page.document_id == document_id, Page.status == PageStatus.FAILED, Page.number >= first)
-    if last is not None:
-        query = query.where(Page.number <= last)
-    session.execute(query.values(status=PageStatus.PENDING, failure_code=None, failure_reason=None))
+    failed = _in_range(document_id, PageStatus.FAILED, first, last)
+    session.execute(
+        update(Page).where(*failed).values(status=PageStatus.PENDING, failure_code=None, failure_reason=None)
+    )
 
 
 def listed(session: Session, document_id: int, *, with_words: bool = False) -> Sequence[Page]:
@@ -84,3 +77,8 @@ def counts(session: Session, document_id: int) -> Counter[PageStatus]:
         select(Page.status, func.count()).where(Page.document_id == document_id).group_by(Page.status)
     )
     return Counter({PageStatus(status): count for status, count in rows})
+
+
+def _in_range(document_id: int, status: PageStatus, first: int, last: int | None) -> list[ColumnElement[bool]]:
+    pages = [Page.document_id == document_id, Page.status == status, Page.number >= first]
+    return pages if last is None else [*pages, Page.number <= last]

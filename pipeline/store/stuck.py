@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from pipeline.states import DocumentStatus, JobStatus, PageStatus, Stage
+from pipeline.store.jobs import AFRESH, NO_END
 from pipeline.tables import Document, Job, Page
 
 LIVE = (JobStatus.PENDING, JobStatus.RUNNING)
@@ -49,10 +50,7 @@ def restart(
     if not rows:
         return
     statement = upsert(Job).values(rows)
-    again = {
-        "status": JobStatus.PENDING, "attempts": 0, "deaths": 0, "rung_at": None, "not_before": None,
-        "failure_code": None, "failure_reason": None, "finished_at": None, "last_page": statement.excluded.last_page,
-    }  # fmt: skip
+    again = AFRESH | NO_END | {"last_page": statement.excluded.last_page}
     session.execute(
         statement.on_conflict_do_update(
             index_elements=["document_id", "stage", "first_page"], set_=again, where=Job.status.not_in(LIVE)
