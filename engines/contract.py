@@ -39,6 +39,15 @@ class OcrEngine(ABC):
     def version(self) -> str:
         """The version of the engine and, where it matters, of its model. Needs no `open()`."""
 
+    @property
+    def device(self) -> str:
+        """Where the open engine computes, such as `cpu` or `cuda`."""
+        return "cpu"
+
+    def installed_languages(self) -> Sequence[str] | None:
+        """Codes of the languages that can be read here; None if the engine does not care. Needs no `open()`."""
+        return None
+
     @abstractmethod
     def open(self) -> None:
         """Load the models; called once per process, before the first `recognize`.

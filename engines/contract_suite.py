@@ -13,45 +13,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
 
 from engines.contract import OcrEngine
 from engines.errors import EngineUnavailable, LanguageMissing
 from engines.registry import build_engine
-from engines.types import Box, PageImage, Recognition
+from engines.specimen import DPI, ENOUGH, LINES, TEXT_HEIGHT, blank, drawn, share_found
+from engines.types import PageImage, Recognition
 
-LINES = ("Every archive keeps paper", "until nobody reads it", "and then some machine does")
-DPI = 200.0
-TEXT_HEIGHT = 40
-"""Pixels; about 14 points at `DPI`, well above what any engine needs."""
-MARGIN = 120
-ENOUGH = 0.75
-"""Share of the drawn words that must be found: engines may differ on a glyph of an unusual font."""
 NO_LANGUAGE = "qaa"
 """ISO 639-2 reserves it for private use: no engine has a model of this name."""
-
-
-def drawn(*lines: str) -> tuple[PageImage, Box]:
-    """A white page with lines of black text in Pillow's own font, and the box of its ink in pixels."""
-    font = ImageFont.load_default(size=TEXT_HEIGHT)
-    page = Image.new("L", (1000, 2 * MARGIN + 2 * TEXT_HEIGHT * max(len(lines), 1)), 255)
-    pen = ImageDraw.Draw(page)
-    for index, line in enumerate(lines):
-        pen.text((MARGIN, MARGIN + 2 * TEXT_HEIGHT * index), line, font=font, fill=0)
-    pixels = np.asarray(page)
-    rows, columns = np.nonzero(pixels < 128)
-    ink = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) if lines else Box(0, 0, 0, 0)
-    return PageImage(pixels, DPI), ink
-
-
-def blank(width: int, height: int) -> PageImage:
-    return PageImage(np.full((height, width), 255, dtype=np.uint8), DPI)
-
-
-def share_found(found: Recognition, line: str) -> float:
-    words = line.casefold().split()
-    read = found.text.casefold().split()
-    return sum(word in read for word in words) / len(words)
 
 
 class OcrEngineContract:
@@ -83,6 +53,13 @@ class OcrEngineContract:
 
     def test_version_is_known_before_open(self) -> None:
         assert self.build().version.strip(), "the version is empty"
+
+    def test_says_where_it_computes(self, engine: OcrEngine) -> None:
+        assert engine.device.strip(), "the device is empty"
+
+    def test_languages_are_codes(self) -> None:
+        known = self.build().installed_languages()
+        assert known is None or set(self.languages) <= set(known), f"{self.languages} are not all in {known}"
 
     def test_unknown_option_is_refused(self) -> None:
         with pytest.raises(EngineUnavailable, match="no_such_option"):
@@ -170,6 +147,8 @@ class OcrEngineContract:
     @staticmethod
     def assert_sound(found: Recognition, width: int, height: int) -> None:
         """Words have text without blanks, a box with an area inside the image, a confidence of 0 to 1."""
+        assert found.orientation in {0, 90, 180, 270}, f"orientation {found.orientation}"
+        assert all(seconds >= 0 for seconds in found.seconds.values()), f"seconds {found.seconds}"
         for line in found.lines:
             assert line.words, "a line without words"
         for word in found.words:

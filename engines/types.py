@@ -1,7 +1,7 @@
 """What goes into an OCR engine and what comes out of it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -47,7 +47,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class PageImage:
-    """One upright page as 8-bit grey: `pixels` has the shape (height, width), 0 is black."""
+    """One page as 8-bit grey: `pixels` has the shape (height, width), 0 is black."""
 
     pixels: NDArray[np.uint8]
     dpi: float
@@ -66,6 +66,10 @@ class Recognition:
     """The words of one page, boxes in pixels of the image that was given. A blank page has no lines."""
 
     lines: tuple[Line, ...] = ()
+    orientation: int = 0
+    """Degrees (0, 90, 180, 270) by which the image has to be turned clockwise for its text to stand upright."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """What each step of the engine took, by the engine's own names of its steps."""
 
     @property
     def words(self) -> Iterator[Word]:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,9 @@ def missing(reason: str) -> Path:
     if os.environ.get("ARSIP_REQUIRE_PARTS"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def require_package(name: str, install: str) -> None:
+    """Skips the test, or fails it when ARSIP_REQUIRE_PARTS is set, if a Python package is not there."""
+    if not find_spec(name):
+        missing(f"{name} is not installed ({install})")

@@ -1,0 +1,148 @@
+"""Reading order for engines that find pieces of text and know nothing of lines, columns or paragraphs."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from engines.types import Box, Line, Word
+
+GUTTER = 1.0
+"""Heights of a line: a white strip between two columns is at least as wide."""
+COLUMN_CHARACTERS = 15
+"""A column of running text has pieces of about so many characters; the columns of a table or a receipt, which are
+read row by row, have shorter ones."""
+COLUMN_LINES = 4
+"""A column has at least so many lines."""
+SAME_ROW = 0.5
+"""Two pieces stand in one row if they share this much of the height of the lower one."""
+PARAGRAPH_GAP = 1.0
+"""Heights of a line: more white than this above a line begins a paragraph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of words that the engine found together, with the box around it in pixels."""
+
+    words: tuple[Word, ...]
+    box: Box
+
+    @property
+    def height(self) -> float:
+        return self.box.y1 - self.box.y0
+
+    @property
+    def characters(self) -> int:
+        return sum(len(word.text) for word in self.words)
+
+
+def around(corners: Iterable[Sequence[float]]) -> Box:
+    """The upright box around the corners (x, y) of a tilted one."""
+    across, down = zip(*((float(x), float(y)) for x, y in corners), strict=True)
+    return Box(min(across), min(down), max(across), max(down))
+
+
+def within(pieces: Iterable[Piece], width: int, height: int) -> Iterator[Piece]:
+    """The pieces as far as they lie in a picture of so many pixels: a model may find text that sticks out of it."""
+    for piece in pieces:
+        clipped = ((word, _clipped(word.box, width, height)) for word in piece.words)
+        words = tuple(replace(word, box=box) for word, box in clipped if box)
+        if words and (box := _clipped(piece.box, width, height)):
+            yield Piece(words, box)
+
+
+def _clipped(box: Box, width: int, height: int) -> Box | None:
+    inside = Box(max(box.x0, 0.0), max(box.y0, 0.0), min(box.x1, float(width)), min(box.y1, float(height)))
+    return inside if inside.x0 < inside.x1 and inside.y0 < inside.y1 else None
+
+
+def lines(pieces: Sequence[Piece]) -> tuple[Line, ...]:
+    """The pieces as lines in reading order: columns of running text one after the other, all else row by row."""
+    found: list[Line] = []
+    paragraph = 0
+    for block in _columns(sorted(pieces, key=lambda piece: piece.box.y0)):
+        bottom: float | None = None
+        for row in _rows(block):
+            top = min(piece.box.y0 for piece in row)
+            height = median(piece.height for piece in row)
+            if bottom is None or top - bottom > PARAGRAPH_GAP * height:
+                paragraph += 1
+            bottom = max(piece.box.y1 for piece in row)
+            found.append(Line(tuple(word for piece in row for word in piece.words), paragraph - 1))
+    return tuple(found)
+
+
+def _columns(pieces: list[Piece]) -> Iterator[list[Piece]]:
+    """Blocks of pieces in reading order, found by cutting at white strips: across the page first, then down it."""
+    if len(pieces) < 2 * COLUMN_LINES:
+        yield pieces
+        return
+    if split := _split_down(pieces):
+        for side in split:
+            yield from _columns(side)
+        return
+    for band in _bands(pieces):
+        if len(band) < len(pieces) and _split_down(band):
+            # A heading across the page stands over columns.
+            yield from _columns(band)
+        else:
+            yield band
+
+
+def _split_down(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]] | None:
+    """The pieces left and right of the widest white strip that goes all the way down between running text."""
+    height = median(piece.height for piece in pieces)
+    by_left = sorted(pieces, key=lambda piece: piece.box.x0)
+    right, best, width = by_left[0].box.x1, 0, GUTTER * height
+    for index, piece in enumerate(by_left[1:], 1):
+        if piece.box.x0 - right > width:
+            best, width = index, piece.box.x0 - right
+        right = max(right, piece.box.x1)
+    sides = by_left[:best], by_left[best:]
+    if not best or not all(_is_running_text(side) for side in sides):
+        return None
+    left, beside = (sorted(side, key=lambda piece: piece.box.y0) for side in sides)
+    return left, beside
+
+
+def _is_running_text(pieces: list[Piece]) -> bool:
+    return len(pieces) >= COLUMN_LINES and median(piece.characters for piece in pieces) >= COLUMN_CHARACTERS
+
+
+def _bands(pieces: list[Piece]) -> Iterator[list[Piece]]:
+    """Pieces between white strips that go all the way across; bands that follow each other and have no columns
+    are one."""
+    band: list[Piece] = []
+    bottom = pieces[0].box.y0
+    plain: list[Piece] = []
+    for piece in [*pieces, None]:
+        if band and (piece is None or piece.box.y0 > bottom):
+            if _split_down(band):
+                if plain:
+                    yield plain
+                    plain = []
+                yield band
+            else:
+                plain += band
+            band = []
+        if piece:
+            band.append(piece)
+            bottom = max(bottom, piece.box.y1)
+    if plain:
+        yield plain
+
+
+def _rows(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """Pieces that stand beside each other, from left to right."""
+    row: list[Piece] = []
+    for piece in sorted(pieces, key=lambda piece: (piece.box.y0 + piece.box.y1) / 2):
+        if row and not _beside(row[-1], piece):
+            yield sorted(row, key=lambda piece: piece.box.x0)
+            row = []
+        row.append(piece)
+    if row:
+        yield sorted(row, key=lambda piece: piece.box.x0)
+
+
+def _beside(one: Piece, other: Piece) -> bool:
+    shared = min(one.box.y1, other.box.y1) - max(one.box.y0, other.box.y0)
+    return shared >= SAME_ROW * min(one.height, other.height)
