@@ -1,4 +1,4 @@
-"""RapidOCR: PP-OCR's models by ONNX Runtime, strong on forms, receipts and photographs, and fast enough without a GPU."""
+"""RapidOCR: PP-OCR's models by ONNX Runtime, strong on forms, receipts and photographs, and usable without a GPU."""
 
 from collections.abc import Iterator, Sequence
 from importlib import metadata
@@ -11,15 +11,17 @@ from pydantic import Field
 from engines import layout
 from engines.contract import EngineOptions, OcrEngine
 from engines.errors import EngineUnavailable, LanguageMissing, RecognitionFailed
-from engines.types import Box, PageImage, Recognition, Word
+from engines.types import PageImage, Recognition, Word
 
 if TYPE_CHECKING:
     from rapidocr import RapidOCR
 
 LATIN = frozenset(
-    "afr aze bos bre cat ceb ces cos cym dan deu eng epo est eus fao fil fin fra fry gla gle glg hat hrv hun ind isl "
-    "ita jav lat lav lit ltz mlt mri msa nld nor oci pol por que ron slk slv spa sqi srp_latn sun swa swe ton tur "
-    "uzb yor".split()
+    """
+    afr aze bos bre cat ceb ces cos cym dan deu eng epo est eus fao fil fin fra fry gla gle glg hat hrv hun ind
+    isl ita jav lat lav lit ltz mlt mri msa nld nor oci pol por que ron slk slv spa sqi srp_latn sun swa swe ton
+    tur uzb yor
+    """.split()  # noqa: SIM905 (a list of them fills a screen)
 )
 LANGUAGES = LATIN | {"chi_sim", "chi_tra", "jpn"}
 """Languages whose letters are in the models that come with RapidOCR; one model reads them all."""

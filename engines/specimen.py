@@ -1,13 +1,12 @@
 """Pages that any engine can read, drawn with Pillow's own font: for the contract suite and the self-test."""
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from engines.contract import OcrEngine
-from engines.types import Box, PageImage, Recognition
+from engines.types import Box, PageImage, Recognition, SelfTest
 
 LINES = ("Every archive keeps paper", "until nobody reads it", "and then some machine does")
 DPI = 200.0
@@ -40,15 +39,6 @@ def share_found(found: Recognition, line: str) -> float:
     words = line.casefold().split()
     read = found.text.casefold().split()
     return sum(word in read for word in words) / len(words)
-
-
-@dataclass(frozen=True, slots=True)
-class SelfTest:
-    device: str
-    open_seconds: float
-    page_seconds: float
-    found: float
-    """Share of the words on the page that were read."""
 
 
 def self_test(engine: OcrEngine) -> SelfTest:

@@ -92,3 +92,14 @@ class Recognition:
         weighted = [(word.confidence, len(word.text)) for word in self.words]
         total = sum(length for _, length in weighted)
         return sum(value * length for value, length in weighted) / total if total else None
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """How an engine did on a small page of known text."""
+
+    device: str
+    open_seconds: float
+    page_seconds: float
+    found: float
+    """Share of the words on the page that were read."""

@@ -5,6 +5,7 @@ import logging
 from sqlalchemy.orm import Session
 
 from pipeline.archive import Archive
+from pipeline.settings import Settings
 from pipeline.stages.ingest import page_ranges
 from pipeline.states import DocumentStatus, Stage
 from pipeline.store import dead_letters, documents, stuck
@@ -28,10 +29,10 @@ def recover(archive: Archive) -> None:
     for document_id in found:
         # A transaction for each: it locks the document, and a worker may wait for it.
         with archive.database.session() as session:
-            _set_going(session, document_id, archive.settings.pages_per_job)
+            _set_going(session, document_id, archive.settings)
 
 
-def _set_going(session: Session, document_id: int, pages_per_job: int) -> None:
+def _set_going(session: Session, document_id: int, settings: Settings) -> None:
     """Decided under the document's lock, as a worker may just have moved it on."""
     document = documents.load(session, document_id, lock=True)
     if DocumentStatus(document.status).final or stuck.has_live_job(session, document_id, Stage.INGEST, Stage.INDEX):
@@ -39,7 +40,8 @@ def _set_going(session: Session, document_id: int, pages_per_job: int) -> None:
     if document.page_count is None:
         stuck.restart(session, document_id, Stage.INGEST, "ingest", [(None, None)])
     elif unread := stuck.pages_without_work(session, document_id):
-        stuck.restart(session, document_id, Stage.OCR, document.ocr_queue, page_ranges(unread, pages_per_job))
+        ranges = page_ranges(unread, settings.job_pages(document.ocr_queue))
+        stuck.restart(session, document_id, Stage.OCR, document.ocr_queue, ranges)
     elif not stuck.has_live_job(session, document_id):
         stuck.restart(session, document_id, Stage.INDEX, "index", [(None, None)])
     else:

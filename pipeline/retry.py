@@ -40,6 +40,9 @@ def _send(session: Session, letter: DeadLetter) -> str | None:
         return None
     documents.resume(session, job.document_id)
     if job.stage != Stage.INDEX:
-        pages.reset_failed(session, job.document_id, job.first_page or 1, job.last_page)
+        if job.stage == Stage.ESCALATE:
+            pages.wait_for_escalation(session, job.document_id, job.first_page or 1)
+        else:
+            pages.reset_failed(session, job.document_id, job.first_page or 1, job.last_page)
         jobs.drop_index(session, job.document_id)
     return job.queue

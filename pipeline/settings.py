@@ -6,6 +6,7 @@ operators of the older PHP system know (`WORKER_MAX_JOBS`, `REDIS_QUEUE`, ...) w
 
 import re
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -14,9 +15,14 @@ import platformdirs
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from engines.registry import engine_names
+
 Seconds = Annotated[float, Field(gt=0)]
 Megabytes = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+OCR_PREFIX = "ocr."
 
 
 class Priority(StrEnum):
@@ -42,11 +48,30 @@ class QueueSettings(BaseModel):
 class OcrQueueSettings(QueueSettings):
     """A queue whose pages one engine reads; the queue's name is `ocr.` and the key it stands under."""
 
-    engine: str
+    engine: str = ""
+    """Name of an installed engine; by default the key."""
     options: dict[str, Any] = Field(default_factory=dict)
+    """Those of the engine."""
+    batch_size: Annotated[int, Field(gt=0)] = 1
+    """Pages that the engine is given at once; while it works, the pages of the next batch are drawn."""
+    memory_mb: Annotated[int, Field(ge=0)] | None = None
+    """Address space of the child that holds the engine; by default `sandbox_memory_mb`. 0 is no limit, for CUDA."""
     time_limit: Seconds = 3600
+    page_time_limit: Seconds | None = None
+    """Seconds for one page; by default the setting of that name."""
     retries: Annotated[int, Field(ge=0)] = 2
     min_backoff: Seconds = 60
+
+
+class FolderRule(BaseModel):
+    """How documents are read that are found on certain paths; what a command says goes before it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    """A pattern for whole paths, with * for anything, such as `/scans/receipts/*`."""
+    queue: str | None = None
+    languages: str | None = None
 
 
 class NumberPattern(BaseModel):
@@ -111,10 +136,22 @@ class Settings(BaseSettings):
     languages: str = "eng"
     """Languages of documents that name none, joined by +, such as `eng+ind`."""
     default_ocr_queue: str = "ocr.tesseract"
+    folder_rules: tuple[FolderRule, ...] = ()
+    """Of the rules whose pattern fits a path, the first that says something of it decides."""
     ingest_queue: QueueSettings = QueueSettings(time_limit=1800, retries=3, min_backoff=15)
-    ocr_queues: dict[str, OcrQueueSettings] = Field(
-        default_factory=lambda: {"tesseract": OcrQueueSettings(engine="tesseract")}
-    )
+    ocr_queues: dict[str, OcrQueueSettings] = Field(default_factory=dict)
+    """Queues by their names without `ocr.`. One that another setting names and that is not here has the engine of its
+    name, with the engine's defaults."""
+    escalate_to: str | None = None
+    """The OCR queue of a stronger engine, which reads weak pages once more; none: no page is read twice."""
+    escalate_below_confidence: Fraction = 0.92
+    """A page is weak if its mean confidence is below it. On scans with known text, Tesseract's pages above it had 0.99
+    of their words right, those below 0.85."""
+    escalate_below_words: Fraction = 0.6
+    """A page is weak if a smaller share of its words looks like words or numbers."""
+    escalate_share: Fraction = 0.5
+    """At most this share of a document's pages is read twice; of any document at least one page may be."""
+    escalate_pages_per_day: Annotated[int, Field(ge=0)] = 10_000
     index_queue: QueueSettings = QueueSettings(priority=Priority.MEDIUM, time_limit=600, retries=3, min_backoff=15)
     queue_window: Annotated[int, Field(gt=0)] = 1000
     """At most about this many messages of one queue lie in Redis; the other jobs wait in Postgres."""
@@ -127,12 +164,19 @@ class Settings(BaseSettings):
     max_image_megapixels: Annotated[int, Field(gt=0)] = 500
     """An image file that declares more pixels than this is refused before it is decoded."""
     page_time_limit: Seconds = 180
+    reuse_results: bool = True
+    """Whether a page that looks exactly like one that was read in the same way takes over its result."""
     pages_per_job: Annotated[int, Field(gt=0)] = 2
 
     text_layer_min_characters: Annotated[int, Field(ge=0)] = 50
     text_layer_margin: Fraction = 0.125
     """Share of the page's width and height at each edge where characters do not count."""
     text_layer_max_garbled: Fraction = 0.1
+    text_layer_sample: Annotated[int, Field(ge=0)] = 50
+    """Of so many pages with a text layer one is tested: a few lines are recognised and compared. 0: none is."""
+    text_layer_agreement: Fraction = 0.5
+    """Share of the words of a tested text layer that must be found in its picture; below it the document's text layers
+    are not believed, and its pages are recognised."""
     image_cover_for_ocr: Fraction = 0.7
     """A page with text is recognised all the same when images cover more of it than this and its text is thin."""
 
@@ -188,25 +232,45 @@ class Settings(BaseSettings):
         return tuple(value.split(",")) if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _default_queue_exists(self) -> Self:
-        if self.default_ocr_queue not in self.ocr_queue_names:
-            raise ValueError(
-                f"default_ocr_queue is {self.default_ocr_queue!r}; known: {', '.join(self.ocr_queue_names)}"
-            )
+    def _queues_exist(self) -> Self:
+        named = {"default_ocr_queue": self.default_ocr_queue, "escalate_to": self.escalate_to}
+        for setting, queue in [*named.items(), *(("folder_rules", rule.queue) for rule in self.folder_rules)]:
+            if queue and queue not in self.ocr_queue_names:
+                raise ValueError(
+                    f"{setting} is {queue!r}, which is no key of ocr_queues with {OCR_PREFIX} before it, and no "
+                    f"installed engine's name ({', '.join(engine_names())})"
+                )
         if self.lease_renew_seconds >= self.lease_seconds:
             raise ValueError("lease_renew_seconds must be less than lease_seconds")
         return self
 
     @property
     def ocr_queue_names(self) -> tuple[str, ...]:
-        return tuple(f"ocr.{name}" for name in self.ocr_queues)
+        return tuple(self.named_ocr_queues)
 
     @property
     def queues(self) -> dict[str, QueueSettings]:
         """Every queue that carries documents, by its full name."""
-        queues: dict[str, QueueSettings] = {"ingest": self.ingest_queue}
-        queues |= {f"ocr.{name}": queue for name, queue in self.ocr_queues.items()}
-        return queues | {"index": self.index_queue}
+        return {"ingest": self.ingest_queue, **self.named_ocr_queues, "index": self.index_queue}
+
+    @cached_property
+    def named_ocr_queues(self) -> dict[str, OcrQueueSettings]:
+        """The OCR queues by their full names, with those that other settings imply."""
+        queues = {
+            f"{OCR_PREFIX}{name}": queue.model_copy(update={"engine": queue.engine or name})
+            for name, queue in self.ocr_queues.items()
+        }
+        named = [self.default_ocr_queue, self.escalate_to, *(rule.queue for rule in self.folder_rules)]
+        for queue in filter(None, named):
+            engine = queue.removeprefix(OCR_PREFIX)
+            if queue not in queues and queue.startswith(OCR_PREFIX) and engine in engine_names():
+                queues[queue] = OcrQueueSettings(engine=engine)
+        return queues
+
+    def job_pages(self, ocr_queue: str) -> int:
+        """How many pages one job of an OCR queue has."""
+        queue = self.named_ocr_queues.get(ocr_queue)
+        return max(self.pages_per_job, queue.batch_size if queue else 1)
 
     def tries(self, queue: str) -> int:
         """How often a job of this queue is started before it fails for good."""

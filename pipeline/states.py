@@ -8,6 +8,7 @@ class Stage(StrEnum):
 
     INGEST = "ingest"
     OCR = "ocr"
+    ESCALATE = "escalate"
     INDEX = "index"
 
 
@@ -35,6 +36,18 @@ class PageStatus(StrEnum):
     DONE = "DONE"
     FAILED = "FAILED"
 
+
+class Escalation(StrEnum):
+    """What became of having a weakly read page read by a stronger engine."""
+
+    WAITING = "WAITING"
+    BETTER = "BETTER"
+    WORSE = "WORSE"
+    FAILED = "FAILED"
+
+
+READ_PAGES = (Stage.OCR, Stage.ESCALATE)
+"""The stages whose jobs read pages by an engine."""
 
 FINAL = frozenset({DocumentStatus.PROCESSED, DocumentStatus.PARTIAL, DocumentStatus.FAILED})
 

@@ -1,6 +1,7 @@
 """The tables as SQLAlchemy models. Migrations in `alembic/` produce the same database; a test compares them."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -18,10 +19,10 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSON, JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from pipeline.states import DocumentStatus, JobStatus, PageStatus, Stage
+from pipeline.states import DocumentStatus, Escalation, JobStatus, PageStatus, Stage
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -42,7 +43,7 @@ class Base(DeclarativeBase):
     }
 
 
-def _one_of(column: str, values: type[DocumentStatus | JobStatus | PageStatus | Stage]) -> CheckConstraint:
+def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
     names = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({names})", name=column)
 
@@ -96,42 +97,83 @@ class DocumentSource(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class Page(Base):
-    """One page and what was read from it. Sizes and boxes are in page units with the origin at the top left:
+class Reading:
+    """The columns of what one engine, or a text layer, read on a page. Sizes and boxes are in page units with the
 
-    points (1/72 inch) for a PDF, pixels of the upright picture for an image; `unit` tells which (`pt`, `px`).
+    origin at the top left: points (1/72 inch) for a PDF, pixels of the picture for an image; `unit` tells which
+    (`pt`, `px`).
     """
 
-    __tablename__ = "pages"
-    __table_args__ = (_one_of("status", PageStatus),)
-
-    document_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True)
-    """From 1."""
-    status: Mapped[str] = mapped_column(server_default=PageStatus.PENDING)
-    method: Mapped[str | None]
-    """`text_layer`, `ocr` or `blank`."""
     width: Mapped[float | None]
     height: Mapped[float | None]
     unit: Mapped[str | None]
     text: Mapped[str | None]
     words: Mapped[Any] = mapped_column(JSON, nullable=True, deferred=True)
     """A list of `[text, x0, y0, x1, y1, confidence]` in reading order."""
-    tables: Mapped[Any] = mapped_column(JSON, nullable=True, deferred=True)
-    """A list of tables; a table is a list of rows; a row is a list of cells (text or null)."""
     engine: Mapped[str | None]
     engine_version: Mapped[str | None]
     engine_options: Mapped[dict[str, Any] | None]
     languages: Mapped[str | None]
+    result_key: Mapped[str | None]
+    """A digest of the raster, engine, version, languages and options: equal keys, equal results."""
     dpi: Mapped[float | None]
     """Of the raster that was recognised."""
+    orientation: Mapped[int | None]
+    """Degrees by which the page has to be turned clockwise for its text to stand upright."""
     notes: Mapped[list[str] | None] = mapped_column(JSONB)
     """What a person should know, such as a lowered resolution."""
     confidence: Mapped[float | None]
+    quality: Mapped[float | None]
+    """Characters that are probably right, for comparing engines: see `engines.quality`."""
     duration_ms: Mapped[int | None]
+    timings: Mapped[dict[str, Any] | None]
+    """Seconds of each step."""
+
+
+class Page(Reading, Base):
+    """One page and the reading that stands for it."""
+
+    __tablename__ = "pages"
+    __table_args__ = (
+        _one_of("status", PageStatus),
+        _one_of("escalation", Escalation),
+        Index("ix_pages_result_key", "result_key", postgresql_where=text("result_key IS NOT NULL")),
+        Index("ix_pages_escalated_at", "escalated_at", postgresql_where=text("escalated_at IS NOT NULL")),
+    )
+
+    document_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    """From 1."""
+    status: Mapped[str] = mapped_column(server_default=PageStatus.PENDING)
+    """A pending page may have a reading all the same: of the engine before, until the new one has read it."""
+    method: Mapped[str | None]
+    """`text_layer`, `ocr` or `blank`."""
+    tables: Mapped[Any] = mapped_column(JSON, nullable=True, deferred=True)
+    """A list of tables; a table is a list of rows; a row is a list of cells (text or null)."""
+    reused: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether the reading was taken from an equal page, and nothing was recognised."""
+    escalation: Mapped[str | None]
+    """What became of sending the page to a stronger engine."""
+    escalated_at: Mapped[datetime | None]
     failure_code: Mapped[str | None]
     failure_reason: Mapped[str | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class OtherReading(Reading, Base):
+    """A reading that does not stand for its page: a weaker engine's, or one from before the page was read anew."""
+
+    __tablename__ = "other_readings"
+    __table_args__ = (
+        UniqueConstraint("document_id", "number", "result_key"),
+        Index("ix_other_readings_result_key", "result_key"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    """Of the page."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Job(Base):
@@ -226,3 +268,16 @@ class SearchPage(Base):
     configuration: Mapped[str]
     """The stemmers used beside the words as they are, such as `indonesian` or `indonesian+english`."""
     lexemes: Mapped[Any] = mapped_column(TSVECTOR)
+
+
+class Worker(Base):
+    """A worker process that says from time to time that it is alive, and which queues it takes."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    pid: Mapped[int]
+    queues: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -29,6 +29,11 @@ def letter_picture(lines: tuple[str, ...] = LETTER) -> Image.Image:
     return page
 
 
+def letter_pictures(count: int) -> list[Image.Image]:
+    """So many pages of which no two are equal: an equal one would not be recognised again."""
+    return [letter_picture((*LETTER, f"Halaman {number}")) for number in range(1, count + 1)]
+
+
 def save_scan(path: Path, lines: tuple[str, ...] = LETTER) -> Path:
     letter_picture(lines).save(path, dpi=(150, 150))
     return path

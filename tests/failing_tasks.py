@@ -13,12 +13,12 @@ GUILTY = 2
 def _before_recognition(harm: Callable[[], object], *, from_scale: float = 0) -> dict[str, Callable[..., Any]]:
     healthy = tasks()
 
-    def recognize_page(*, number: int, raster: dict[str, Any], **arguments: Any) -> Any:
-        if number == GUILTY and raster["scale"] >= from_scale:
+    def recognize_pages(*, numbers: list[int], raster: dict[str, Any], **arguments: Any) -> Any:
+        if GUILTY in numbers and raster["scale"] >= from_scale:
             harm()
-        return healthy["recognize_page"](number=number, raster=raster, **arguments)
+        return healthy["recognize_pages"](numbers=numbers, raster=raster, **arguments)
 
-    return healthy | {"recognize_page": recognize_page}
+    return healthy | {"recognize_pages": recognize_pages}
 
 
 def engine_segfault() -> dict[str, Callable[..., Any]]:

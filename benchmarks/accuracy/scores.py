@@ -1,8 +1,8 @@
 """How well a text agrees with the truth.
 
-Before they are compared, both texts are brought into Unicode's form NFKC, typographic quotes and dashes become plain ones, and
-every run of white space becomes one blank; where the truth is in capitals only, case is ignored. A word is a run of
-letters and digits: where the truth puts blanks around punctuation differs from set to set.
+Before they are compared, both texts are brought into Unicode's form NFKC, typographic quotes and dashes become plain
+ones, and every run of white space becomes one blank; where the truth is in capitals only, case is ignored. A word is a
+run of letters and digits: where the truth puts blanks around punctuation differs from set to set.
 """
 
 import re
@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from rapidfuzz.distance import Levenshtein
 
 PLAIN = str.maketrans(
-    {"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
-    | dict.fromkeys("‐‑‒–—―−", "-")
+    dict.fromkeys("\u2018\u2019\u201a", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"')
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
 )
 WORD = re.compile(r"\w+")
 

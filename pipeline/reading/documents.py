@@ -1,6 +1,7 @@
 """What the tasks ask of an opened document, whatever its type."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -27,6 +28,14 @@ class OpenDocument(ABC):
             CorruptPage, TooLarge: this page cannot be read.
         """
 
+    def some_lines(self, number: int) -> "SomeLines | None":  # noqa: ARG002
+        """A few lines of the page's text layer with their picture; None if it has none that could be compared.
+
+        Raises:
+            CorruptPage: this page cannot be read or drawn.
+        """
+        return None
+
     @abstractmethod
     def raster(self, number: int, rules: RasterRules) -> "Raster":
         """The page as an upright grey picture.
@@ -43,6 +52,13 @@ class OpenDocument(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class SomeLines:
+    text: str
+    """As the text layer has it."""
+    image: PageImage
 
 
 class Raster:

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
+from numpy.typing import NDArray
 
 from engines.types import PageImage
 from pipeline.errors import CorruptDocument, CorruptPage, EncryptedDocument, NoPages, TooLarge
-from pipeline.reading import text_layer
-from pipeline.reading.documents import OpenDocument, Raster
+from pipeline.reading import layer_test, text_layer
+from pipeline.reading.documents import OpenDocument, Raster, SomeLines
 from pipeline.reading.tables import TableReader
 from pipeline.reading.types import Limits, PageMethod, PageReading, RasterRules, TextLayerRules
 from pipeline.states import PageStatus
@@ -74,6 +75,20 @@ class PdfDocument(OpenDocument):
             **size,
         )
 
+    def some_lines(self, number: int) -> SomeLines | None:
+        with self._flat_page(number) as page:
+            width, height = page.get_size()
+            chosen = layer_test.choose_lines(text_layer.read(page).words, width, height)
+            if chosen is None:
+                return None
+            text, (left, top, right, bottom) = chosen
+            margins = left, height - bottom, width - right, top
+            bitmap = page.render(scale=layer_test.DPI / POINTS_PER_INCH, grayscale=True, crop=margins)
+            try:
+                return SomeLines(text, PageImage(_pixels(bitmap), layer_test.DPI))
+            finally:
+                bitmap.close()
+
     def raster(self, number: int, rules: RasterRules) -> Raster:
         with _opened(self._pdf, number) as page:
             width, height = page.get_size()
@@ -81,7 +96,7 @@ class PdfDocument(OpenDocument):
             drawn_at = dpi * rules.scale
             bitmap = page.render(scale=drawn_at / POINTS_PER_INCH * A_HAIR_LESS, grayscale=True, limit_image_cache=True)
             try:
-                pixels = np.array(bitmap.to_numpy(), dtype=np.uint8).reshape(bitmap.height, bitmap.width)
+                pixels = _pixels(bitmap)
             finally:
                 bitmap.close()
         notes = []
@@ -100,6 +115,10 @@ class PdfDocument(OpenDocument):
             pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
         with _opened(self._pdf, number) as page:
             yield page
+
+
+def _pixels(bitmap: pypdfium2.PdfBitmap) -> NDArray[np.uint8]:
+    return np.array(bitmap.to_numpy(), dtype=np.uint8).reshape(bitmap.height, bitmap.width)
 
 
 def fitting_dpi(width: float, height: float, rules: RasterRules) -> float:

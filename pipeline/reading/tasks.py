@@ -1,21 +1,35 @@
 """What the sandboxed child does when it is asked: plain functions with keyword arguments, JSON in and JSON out."""
 
+import hashlib
+import json
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.contract import OcrEngine
-from engines.errors import EngineUnavailable, LanguageMissing
-from engines.registry import build_engine
+from engines.quality import quality
 from engines.types import Recognition
-from pipeline.errors import EngineFailed, LanguageUnavailable, NotInstalled, PermanentError
+from pipeline.errors import ArsipError, EngineFailed, PermanentError
+from pipeline.reading import layer_test
 from pipeline.reading.documents import OpenDocument, Raster, open_document
-from pipeline.reading.types import EngineSpec, Limits, PageMethod, PageReading, RasterRules, TextLayerRules, WordRow
+from pipeline.reading.engines import Engines
+from pipeline.reading.rasters import Rasters
+from pipeline.reading.types import (
+    Drawing,
+    EngineSpec,
+    LayerTest,
+    Limits,
+    PageMethod,
+    PageReading,
+    RasterRules,
+    TextLayerRules,
+    WordRow,
+)
 from pipeline.states import PageStatus
 
 INK_CONTRAST = 16
@@ -30,97 +44,175 @@ class Reader:
     """The child's state: the document that was asked for last stays open, and so does every engine."""
 
     def __init__(self) -> None:
-        self._opened: tuple[Path, OpenDocument] | None = None
-        self._engines: dict[str, OcrEngine] = {}
+        self._opened: _Opened | None = None
+        self._engines = Engines()
 
     @property
     def tasks(self) -> dict[str, Callable[..., Any]]:
-        return {"inspect": self.inspect, "read_pages": self.read_pages, "recognize_page": self.recognize_page}
+        names = "inspect", "read_pages", "check_text_layer", "draw_page", "recognize_pages"
+        return {name: getattr(self, name) for name in names} | self._engines.tasks
 
     def inspect(self, *, path: str, limits: dict[str, Any]) -> dict[str, Any]:
         """
         Raises:
             UnsupportedType, EmptyFile, CorruptDocument, EncryptedDocument, NoPages, TooLarge: it cannot be read at all.
         """
-        document = self._open(path, limits)
+        document = self._open(path, limits).document
         return {"media_type": document.media_type, "page_count": document.page_count}
 
     def read_pages(
         self, *, path: str, limits: dict[str, Any], first: int, last: int, tables: bool, rules: dict[str, Any]
     ) -> list[dict[str, Any]]:
         """Read text layers; a page that cannot be read is a FAILED reading, never an exception."""
-        document = self._open(path, limits)
+        document = self._open(path, limits).document
         return [
             asdict(_read_page(document, number, TextLayerRules(**rules), tables=tables))
             for number in range(first, last + 1)
         ]
 
-    def recognize_page(
-        self, *, path: str, limits: dict[str, Any], number: int, raster: dict[str, Any], engine: dict[str, Any]
+    def check_text_layer(
+        self, *, path: str, limits: dict[str, Any], number: int, engine: dict[str, Any]
     ) -> dict[str, Any]:
-        """Draw a page and recognise it.
+        """Recognise some lines of a page that has a text layer, and look for the layer's words in them.
 
         Raises:
-            CorruptPage, TooLarge: the page cannot be drawn.
+            CorruptPage: the page cannot be read or drawn.
             LanguageUnavailable, NotInstalled: the engine cannot read this language, or is not there.
             EngineFailed: the engine gave up.
         """
         spec = EngineSpec(**engine)
+        lines = self._open(path, limits).document.some_lines(number)
+        if lines is None:
+            return asdict(LayerTest(0, 0))
+        with _engine_errors(spec):
+            (found,) = self._engines.opened(spec).recognize([lines.image])
+        return asdict(layer_test.compare(lines.text, found.text, spec.languages.split("+")))
+
+    def draw_page(
+        self, *, path: str, limits: dict[str, Any], number: int, raster: dict[str, Any], engine: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Draw a page and keep its picture until it is recognised.
+
+        Raises:
+            CorruptPage, TooLarge: the page cannot be drawn.
+            NotInstalled: the engine is not there.
+        """
+        rasters, rules, spec = self._open(path, limits).rasters, RasterRules(**raster), EngineSpec(**engine)
         started = time.monotonic()
-        drawn = self._open(path, limits).raster(number, RasterRules(**raster))
-        ocr = self._engine(spec)
-        blank = is_blank(drawn.image.pixels)
-        try:
-            found = Recognition() if blank else ocr.recognize([drawn.image])[0]
-        except MemoryError:
-            raise
-        except Exception as error:
-            # An engine is somebody's plug-in on somebody's device: what it raises says nothing about the document.
-            raise EngineFailed(f"{spec.name} gave up: {type(error).__name__}: {error}") from error
-        return asdict(
-            PageReading(
-                number=number,
-                status=PageStatus.DONE,
-                method=PageMethod.BLANK if blank else PageMethod.OCR,
-                width=drawn.width,
-                height=drawn.height,
-                unit=drawn.unit,
-                text=found.text,
-                words=_in_page_units(found, drawn),
-                confidence=found.confidence,
-                engine=spec.name,
-                engine_version=ocr.version,
-                engine_options=spec.options,
-                languages=spec.languages,
-                dpi=round(drawn.image.dpi, 1),
-                notes=drawn.notes,
-                duration_ms=round((time.monotonic() - started) * 1000),
-            )
+        drawn = rasters.get(number, rules)
+        key = _result_key(drawn, spec, self._engines.built(spec).version)
+        blank = None
+        if is_blank(drawn.image.pixels):
+            rasters.take(number, rules)
+            seconds = {"draw": time.monotonic() - started}
+            blank = self._reading(number, drawn, spec, Recognition(), seconds)
+            blank = replace(blank, method=PageMethod.BLANK, result_key=key)
+        return asdict(Drawing(number, key, drawn.width, drawn.height, drawn.unit, blank))
+
+    def recognize_pages(
+        self,
+        *,
+        path: str,
+        limits: dict[str, Any],
+        numbers: list[int],
+        ahead: list[int],
+        raster: dict[str, Any],
+        engine: dict[str, Any],
+    ) -> list[dict[str, Any]]:
+        """Recognise a batch of pages, while the pages `ahead` are drawn.
+
+        Raises:
+            CorruptPage, TooLarge: a page cannot be drawn.
+            LanguageUnavailable, NotInstalled: the engine cannot read this language, or is not there.
+            EngineFailed: the engine gave up.
+        """
+        rasters, rules, spec = self._open(path, limits).rasters, RasterRules(**raster), EngineSpec(**engine)
+        started = time.monotonic()
+        drawn = [rasters.take(number, rules) for number in numbers]
+        rasters.draw_ahead(ahead, rules)
+        ready = time.monotonic()
+        ocr = self._engines.opened(spec)
+        opened = time.monotonic()
+        with _engine_errors(spec):
+            found = ocr.recognize([page.image for page in drawn])
+        if len(found) != len(drawn):
+            raise EngineFailed(f"{spec.name} gave {len(found)} results for {len(drawn)} pages")
+        share = len(drawn)
+        seconds = {
+            "draw": (ready - started) / share,
+            "open": (opened - ready) / share,
+            "recognize": (time.monotonic() - opened) / share,
+        }
+        return [
+            asdict(self._reading(number, page, spec, one, seconds))
+            for number, page, one in zip(numbers, drawn, found, strict=True)
+        ]
+
+    def _reading(
+        self, number: int, drawn: Raster, spec: EngineSpec, found: Recognition, seconds: dict[str, float]
+    ) -> PageReading:
+        steps = seconds | dict(found.seconds)
+        return PageReading(
+            number=number,
+            status=PageStatus.DONE,
+            method=PageMethod.OCR,
+            width=drawn.width,
+            height=drawn.height,
+            unit=drawn.unit,
+            text=found.text,
+            words=_in_page_units(found, drawn),
+            confidence=found.confidence,
+            quality=round(quality((word.text, word.confidence) for word in found.words), 1),
+            engine=spec.name,
+            engine_version=self._engines.built(spec).version,
+            engine_options=spec.options,
+            languages=spec.languages,
+            dpi=round(drawn.image.dpi, 1),
+            orientation=found.orientation,
+            notes=drawn.notes,
+            duration_ms=round(sum(seconds.values()) * 1000),
+            timings={step: round(took, 4) for step, took in steps.items()},
         )
 
-    def _open(self, path: str, limits: dict[str, Any]) -> OpenDocument:
+    def _open(self, path: str, limits: dict[str, Any]) -> "_Opened":
         wanted = Path(path)
-        if self._opened and self._opened[0] == wanted:
-            return self._opened[1]
+        if self._opened and self._opened.path == wanted:
+            return self._opened
         if self._opened:
-            self._opened[1].close()
+            self._opened.close()
             self._opened = None
-        document = open_document(wanted, Limits(**limits))
-        self._opened = wanted, document
-        return document
+        self._opened = _Opened(wanted, open_document(wanted, Limits(**limits)))
+        return self._opened
 
-    def _engine(self, spec: EngineSpec) -> OcrEngine:
-        key = repr(spec)
-        if key not in self._engines:
-            try:
-                engine = build_engine(spec.name, spec.options, spec.languages.split("+"))
-                engine.open()
-            except LanguageMissing as error:
-                raise LanguageUnavailable(str(error)) from error
-            except EngineUnavailable as error:
-                raise NotInstalled(str(error)) from error
-            self._engines[key] = engine
-        return self._engines[key]
+
+@contextmanager
+def _engine_errors(spec: EngineSpec) -> Iterator[None]:
+    """An engine is somebody's plug-in on somebody's device: what it raises says nothing about the document."""
+    try:
+        yield
+    except (MemoryError, ArsipError):
+        raise
+    except Exception as error:
+        raise EngineFailed(f"{spec.name} gave up: {type(error).__name__}: {error}") from error
+
+
+class _Opened:
+    def __init__(self, path: Path, document: OpenDocument) -> None:
+        self.path = path
+        self.document = document
+        self.rasters = Rasters(document)
+
+    def close(self) -> None:
+        self.rasters.close()
+        self.document.close()
+
+
+def _result_key(drawn: Raster, spec: EngineSpec, version: str) -> str:
+    """Equal for pages that look alike and are read in the same way."""
+    way = json.dumps([spec.name, version, spec.options, spec.languages, round(drawn.image.dpi)], sort_keys=True)
+    digest = hashlib.sha256(f"{drawn.image.pixels.shape}{way}".encode())
+    digest.update(np.ascontiguousarray(drawn.image.pixels).data)
+    return digest.hexdigest()
 
 
 def is_blank(pixels: NDArray[np.uint8]) -> bool:

@@ -46,16 +46,63 @@ class PageReading:
     engine_version: str | None = None
     engine_options: dict[str, Any] | None = None
     languages: str | None = None
+    result_key: str | None = None
+    """A digest of the raster, engine, version, languages and options: equal keys, equal results."""
     dpi: float | None = None
     """Of the raster that was recognised."""
+    orientation: int | None = None
+    """Degrees by which the page has to be turned clockwise for its text to stand upright."""
     notes: list[str] = field(default_factory=list)
+    quality: float | None = None
+    """Characters that are probably right: see `engines.quality`."""
     duration_ms: int | None = None
+    timings: dict[str, float] | None = None
+    """Seconds of each step."""
+    reused: bool = False
+    """Whether it was taken from an equal page."""
     failure_code: str | None = None
     failure_reason: str | None = None
 
     @classmethod
+    def pending(cls, number: int) -> Self:
+        return cls(number=number, status=PageStatus.PENDING)
+
+    @classmethod
     def failed(cls, number: int, code: str, reason: str) -> Self:
         return cls(number=number, status=PageStatus.FAILED, failure_code=code, failure_reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A page's picture, which waits in the child to be recognised; sizes in page units."""
+
+    number: int
+    result_key: str
+    width: float
+    height: float
+    unit: str
+    blank: PageReading | None
+    """The result, if there is nothing on the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTest:
+    """Some lines of a text layer against their picture."""
+
+    words: int
+    """Of the text layer, that were looked for."""
+    found: int
+    """Of them, by the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine says of itself before it is opened."""
+
+    name: str
+    version: str
+    languages: list[str] | None
+    """Codes of those that it can read here; None if it does not care."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +138,5 @@ class EngineSpec:
     options: dict[str, Any]
     languages: str
     """Joined by +."""
+    memory_mb: int | None = None
+    """Address space of the child that holds the engine open; None: as for every child, 0: no limit."""

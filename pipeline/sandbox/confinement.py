@@ -33,13 +33,15 @@ def limit(memory_mb: int, parent: int) -> None:
     """No core dumps, few files, private files; on Linux also limited memory, and death with the parent.
 
     The memory limit is on address space. Resident memory (RLIMIT_RSS) is not enforced by Linux, the data segment
-    leaves out shared mappings, and a cgroup needs rights that a laptop's user does not have.
+    leaves out shared mappings, and a cgroup needs rights that a laptop's user does not have. 0 is no limit: CUDA maps
+    far more than it uses.
     """
     _set_limit(resource.RLIMIT_CORE, 0)
     _set_limit(resource.RLIMIT_NOFILE, OPEN_FILES)
     os.umask(0o077)
     if sys.platform == "linux":
-        _set_limit(resource.RLIMIT_AS, memory_mb << 20)
+        if memory_mb:
+            _set_limit(resource.RLIMIT_AS, memory_mb << 20)
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         # It died before its signal was asked for.

@@ -80,7 +80,8 @@ class ChildProcess:
         self.kill()
         lines = self.stderr.lines()
         signs = any(sign in line for line in lines for sign in OUT_OF_MEMORY_SIGNS)
-        if signs or self._peak_mb > max(self._memory_mb * NEAR_LIMIT, self._parents_peak_mb):
+        near = self._memory_mb and self._peak_mb > max(self._memory_mb * NEAR_LIMIT, self._parents_peak_mb)
+        if signs or near:
             return self.out_of_memory(lines[-1] if lines else "")
         words = "".join(f": {line}" for line in [" / ".join(lines[-LAST_LINES:])] if line)
         return EngineCrashed(f"the process that worked on it {self._end} ({self._memory}){words}", facts=self._facts)
@@ -136,7 +137,8 @@ class ChildProcess:
     @property
     def _memory(self) -> str:
         known = self._peak_mb > self._parents_peak_mb
-        return f"peak memory {'' if known else 'at most '}{self._peak_mb} MB, allowed {self._memory_mb} MB"
+        allowed = f"{self._memory_mb} MB" if self._memory_mb else "any"
+        return f"peak memory {'' if known else 'at most '}{self._peak_mb} MB, allowed {allowed}"
 
     @property
     def _facts(self) -> dict[str, object]:

@@ -1,15 +1,26 @@
 """The stages' way to read documents: typed, done in the sandbox, and checked, as a document may have taken it over."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from engines.types import SelfTest
 from pipeline.errors import EngineCrashed
-from pipeline.reading.types import DocumentInfo, EngineSpec, Limits, PageReading, RasterRules, TextLayerRules
+from pipeline.reading.types import (
+    DocumentInfo,
+    Drawing,
+    EngineInfo,
+    EngineSpec,
+    LayerTest,
+    Limits,
+    PageReading,
+    RasterRules,
+    TextLayerRules,
+)
 from pipeline.sandbox.sandbox import Sandbox, SandboxLimits
 from pipeline.settings import Settings
 from pipeline.states import PageStatus
@@ -24,10 +35,16 @@ class DocumentReader:
     """Every method raises `EngineTimedOut`, `EngineCrashed` or `OutOfMemory` when the child hangs, dies or bloats.
 
     Every method but `close` raises `Interrupted` once the reader is abandoned.
+
+    Args:
+        make_sandbox: given the megabytes of address space that its child may use; 0 is no limit.
     """
 
-    def __init__(self, sandbox: Sandbox, settings: Settings) -> None:
-        self._sandbox = sandbox
+    def __init__(self, make_sandbox: Callable[[int], Sandbox], settings: Settings) -> None:
+        self._make_sandbox = make_sandbox
+        self._memory_mb = settings.sandbox_memory_mb
+        self._sandboxes: dict[int, Sandbox] = {}
+        self._abandoned = False
         self._limits = Limits(settings.max_pages, settings.max_image_megapixels)
         self._raster = RasterRules(settings.raster_dpi, settings.max_page_megapixels, settings.max_image_megapixels)
         self._rules = TextLayerRules(
@@ -38,6 +55,7 @@ class DocumentReader:
         )
         self._info = TypeAdapter(DocumentInfo)
         self._readings = TypeAdapter(list[PageReading])
+        self._drawing = TypeAdapter(Drawing)
 
     def inspect(self, path: Path, *, seconds: float) -> DocumentInfo:
         """What the document is and how many pages it has.
@@ -62,34 +80,113 @@ class DocumentReader:
             raise self._nonsense(f"other pages than {first} to {last}")
         return readings
 
-    def recognize_page(
-        self, path: Path, number: int, engine: EngineSpec, *, seconds: float, scale: float = 1.0
-    ) -> PageReading:
-        """Draw one page, at a share `scale` of its usual resolution, and recognise it.
+    def check_text_layer(self, path: Path, number: int, engine: EngineSpec, *, seconds: float) -> LayerTest:
+        """Compare some lines of a page's text layer with what an engine reads in their picture.
 
         Raises:
-            CorruptPage, TooLarge, LanguageUnavailable: this page cannot be recognised.
+            CorruptPage, LanguageUnavailable: it cannot be done.
             NotInstalled: the engine is not there.
             EngineFailed: the engine gave up.
         """
-        raster = replace(self._raster, scale=scale)
-        arguments = {"number": number, "raster": asdict(raster), "engine": asdict(engine)}
-        answer = self._call("recognize_page", path, arguments, seconds=seconds, pages=1)
-        (reading,) = self._validated(self._readings, [answer])
-        if (reading.number, reading.status) != (number, PageStatus.DONE):
-            raise self._nonsense(f"page {reading.number} {reading.status} instead of page {number} DONE")
-        return reading
+        arguments = {"number": number, "engine": asdict(engine)}
+        answer = self._call("check_text_layer", path, arguments, engine, seconds=seconds)
+        return self._validated(TypeAdapter(LayerTest), answer)
+
+    def draw_page(self, path: Path, number: int, engine: EngineSpec, *, seconds: float, scale: float = 1.0) -> Drawing:
+        """Draw one page, at a share `scale` of its usual resolution; the child keeps the picture.
+
+        Raises:
+            CorruptPage, TooLarge: this page cannot be drawn.
+            NotInstalled: the engine is not there.
+        """
+        arguments = {"number": number, **self._way(engine, scale)}
+        answer = self._call("draw_page", path, arguments, engine, seconds=seconds, pages=1)
+        drawing = self._validated(self._drawing, answer)
+        if drawing.number != number or (drawing.blank and drawing.blank.number != number):
+            raise self._nonsense(f"page {drawing.number} instead of page {number}")
+        return drawing
+
+    def recognize_pages(
+        self,
+        path: Path,
+        drawings: Sequence[Drawing],
+        engine: EngineSpec,
+        *,
+        seconds: float,
+        ahead: Sequence[int] = (),
+        scale: float = 1.0,
+    ) -> list[PageReading]:
+        """Recognise pages that were drawn, as one batch; the pages `ahead` are drawn meanwhile.
+
+        Raises:
+            LanguageUnavailable: the engine cannot read this language.
+            NotInstalled: the engine is not there.
+            EngineFailed: the engine gave up.
+        """
+        numbers = [drawing.number for drawing in drawings]
+        arguments = {"numbers": numbers, "ahead": list(ahead), **self._way(engine, scale)}
+        readings = self._validated(
+            self._readings, self._call("recognize_pages", path, arguments, engine, seconds=seconds)
+        )
+        if [(reading.number, reading.status) for reading in readings] != [(one, PageStatus.DONE) for one in numbers]:
+            raise self._nonsense(f"other pages than {numbers}")
+        return [
+            replace(reading, result_key=drawing.result_key) for reading, drawing in zip(readings, drawings, strict=True)
+        ]
+
+    def describe_engine(self, engine: EngineSpec, *, seconds: float) -> EngineInfo:
+        """What an engine says of itself; it is not opened.
+
+        Raises:
+            NotInstalled: it cannot be imported, or does not know its options.
+        """
+        answer = self._sandbox(engine).call("describe_engine", {"engine": asdict(engine)}, seconds=seconds)
+        return self._validated(TypeAdapter(EngineInfo), answer)
+
+    def try_engine(self, engine: EngineSpec, *, seconds: float) -> SelfTest:
+        """Have an engine read a small page of English text.
+
+        Raises:
+            LanguageUnavailable, NotInstalled: it cannot be opened.
+            EngineFailed: it gave up.
+        """
+        answer = self._sandbox(engine).call("try_engine", {"engine": asdict(engine)}, seconds=seconds)
+        return self._validated(TypeAdapter(SelfTest), answer)
 
     def abandon(self) -> None:
-        """Kill the child though it works; whoever waits for it gets `Interrupted`."""
-        self._sandbox.abandon()
+        """Kill the children though they work; whoever waits for one gets `Interrupted`."""
+        self._abandoned = True
+        for sandbox in list(self._sandboxes.values()):
+            sandbox.abandon()
 
     def close(self) -> None:
-        self._sandbox.close()
+        for sandbox in self._sandboxes.values():
+            sandbox.close()
 
-    def _call(self, task: str, path: Path, more: Mapping[str, object], *, seconds: float, pages: int = 0) -> Any:
+    def _sandbox(self, engine: EngineSpec | None) -> Sandbox:
+        """The child for an engine: those that may use equal memory share one, with each other and with all else."""
+        memory = self._memory_mb if engine is None or engine.memory_mb is None else engine.memory_mb
+        if memory not in self._sandboxes:
+            self._sandboxes[memory] = self._make_sandbox(memory)
+            if self._abandoned:
+                self._sandboxes[memory].abandon()
+        return self._sandboxes[memory]
+
+    def _way(self, engine: EngineSpec, scale: float) -> dict[str, object]:
+        return {"raster": asdict(replace(self._raster, scale=scale)), "engine": asdict(engine)}
+
+    def _call(
+        self,
+        task: str,
+        path: Path,
+        more: Mapping[str, object],
+        engine: EngineSpec | None = None,
+        *,
+        seconds: float,
+        pages: int = 0,
+    ) -> Any:
         arguments = {"path": str(path), "limits": asdict(self._limits), **more}
-        return self._sandbox.call(task, arguments, seconds=seconds, pages=pages)
+        return self._sandbox(engine).call(task, arguments, seconds=seconds, pages=pages)
 
     def _validated(self, adapter: TypeAdapter[T], answer: object) -> T:
         try:
@@ -99,10 +196,12 @@ class DocumentReader:
 
     def _nonsense(self, what: str) -> EngineCrashed:
         """The error for an answer that cannot be; the child that gave it is not asked again."""
-        self._sandbox.close()
+        self.close()
         return EngineCrashed(f"the process that worked on it answered nonsense: {what}")
 
 
 def open_reader(settings: Settings) -> DocumentReader:
-    limits = SandboxLimits(memory_mb=settings.sandbox_memory_mb, max_pages=settings.sandbox_max_pages)
-    return DocumentReader(Sandbox(TASKS, limits), settings)
+    return DocumentReader(
+        lambda memory_mb: Sandbox(TASKS, SandboxLimits(memory_mb=memory_mb, max_pages=settings.sandbox_max_pages)),
+        settings,
+    )

@@ -28,7 +28,7 @@ REPORTABLE = (PermanentError, ConfigurationError, EngineFailed, OutOfMemory)
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
     memory_mb: int
-    """Address space, which the kernel enforces at once and everywhere; resident memory is always less."""
+    """Address space, which the kernel enforces at once and everywhere; resident memory is always less. 0: no limit."""
     max_pages: int
     """Pages after which the child is replaced: libraries leak."""
 

@@ -49,10 +49,12 @@ def index(work: Work) -> frozenset[str]:
 
 
 def _final_status(read: Sequence[Page]) -> DocumentStatus:
-    failed = sum(page.status == PageStatus.FAILED for page in read)
-    if failed == 0:
+    failed = [page for page in read if page.status == PageStatus.FAILED]
+    if not failed:
         return DocumentStatus.PROCESSED
-    return DocumentStatus.FAILED if failed == len(read) else DocumentStatus.PARTIAL
+    # A page that was read before, and cannot be read anew, keeps its text.
+    nothing = len(failed) == len(read) and not any(page.text for page in read)
+    return DocumentStatus.FAILED if nothing else DocumentStatus.PARTIAL
 
 
 def _all_failed(read: Sequence[Page]) -> AllPagesFailed:

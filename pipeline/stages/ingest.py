@@ -1,19 +1,24 @@
 """Ingest: find out what a document is, read the pages that carry good text, send the others to OCR."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from pipeline.errors import EngineCrashed, EngineTimedOut, OutOfMemory, TransientError
-from pipeline.reading.types import PageReading
+from pipeline.errors import EngineFailed, NotInstalled, PermanentError, TransientError
+from pipeline.reading.types import EngineSpec, PageReading
+from pipeline.stages.recognition import CHILD_DIED
 from pipeline.stages.work import Work
 from pipeline.states import PageStatus
 from pipeline.store import documents, jobs, pages
+from pipeline.tables import Document
+
+logger = logging.getLogger(__name__)
 
 PAGES_PER_READ = 16
 """Pages whose text layer is read in one call: enough to make the call cheap, few enough to keep memory flat."""
-
-CHILD_DIED = (EngineTimedOut, EngineCrashed, OutOfMemory)
+FEWEST_WORDS = 5
+"""A text layer is judged by at least so many words."""
 
 
 def ingest(work: Work) -> frozenset[str]:
@@ -34,8 +39,9 @@ def ingest(work: Work) -> frozenset[str]:
             documents.start(session, document.id, media_type=info.media_type, page_count=info.page_count)
             unread = pages.pending(session, document.id)
         need_ocr = _read(work, path, unread, tables=document.extract_tables)
+        need_ocr = sorted({*need_ocr, *_not_to_be_believed(work, path, document)})
     with work.document_locked() as (session, document):
-        ranges = page_ranges(need_ocr, work.archive.settings.pages_per_job)
+        ranges = page_ranges(need_ocr, work.archive.settings.job_pages(document.ocr_queue))
         added = jobs.add_ocr(session, document.id, document.ocr_queue, ranges)
         jobs.complete(session, work.lease)
         return frozenset({document.ocr_queue}) if added else documents.advance(session, document.id)
@@ -89,3 +95,37 @@ def _read_range(
         readings += found
         trouble = trouble or failure
     return readings, trouble
+
+
+def _not_to_be_believed(work: Work, path: Path, document: Document) -> Sequence[int]:
+    """Numbers of the pages whose text layer does not say what is to be seen, by testing some of the document's.
+
+    They are pending again then.
+    """
+    settings = work.archive.settings
+    with work.archive.database.session() as session:
+        with_layer = pages.with_text_layer(session, document.id)
+    if not settings.text_layer_sample:
+        return []
+    for number in with_layer[:: settings.text_layer_sample]:
+        if not _agrees(work, path, document, number):
+            doubt = f"the text layer of page {number} does not say what is to be seen"
+            with work.document_locked() as (session, _):
+                pages.save(session, document.id, [PageReading.pending(page) for page in with_layer])
+            logger.info("document %d: %s; its pages are recognised", document.id, doubt)
+            return with_layer
+    return []
+
+
+def _agrees(work: Work, path: Path, document: Document, number: int) -> bool:
+    """Whether the text layer of a page agrees with some of its lines; where that cannot be found out, it counts."""
+    settings = work.archive.settings
+    queue = settings.named_ocr_queues[settings.default_ocr_queue]
+    engine = EngineSpec(queue.engine, queue.options, document.languages, queue.memory_mb)
+    try:
+        seconds = work.seconds(settings.page_time_limit)
+        tested = work.reader.check_text_layer(path, number, engine, seconds=seconds)
+    except (*CHILD_DIED, EngineFailed, PermanentError, NotInstalled) as error:
+        logger.info("document %d: the text layer of page %d could not be tested: %s", document.id, number, error)
+        return True
+    return tested.words < FEWEST_WORDS or tested.found >= settings.text_layer_agreement * tested.words

@@ -8,13 +8,14 @@ from time import monotonic
 from pipeline.archive import Archive
 from pipeline.errors import ArsipError, Interrupted, LeaseLost, PermanentError, RetriesExhausted, TransientError
 from pipeline.sandbox.reader import DocumentReader
+from pipeline.stages.escalate import escalate
 from pipeline.stages.index import index
 from pipeline.stages.ingest import ingest
 from pipeline.stages.lease_keeper import LeaseKeeper
 from pipeline.stages.ocr import recognize
 from pipeline.stages.quarantine import is_suspect, quarantine
 from pipeline.stages.work import Work
-from pipeline.states import DocumentStatus, Stage
+from pipeline.states import DocumentStatus, Escalation, Stage
 from pipeline.store import documents, jobs, pages
 from pipeline.store.jobs import Lease
 
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 STAGES: dict[Stage, Callable[[Work], frozenset[str]]] = {
     Stage.INGEST: ingest,
     Stage.OCR: recognize,
+    Stage.ESCALATE: escalate,
     Stage.INDEX: index,
 }
 
@@ -127,5 +129,9 @@ class JobRunner:
             if document.page_count is None or lease.stage == Stage.INDEX:
                 documents.finish(session, document.id, DocumentStatus.FAILED, error=error)
                 return frozenset()
+            if lease.stage == Stage.ESCALATE:
+                # The page has been read; nobody stronger could read it.
+                pages.end_escalation(session, document.id, lease.first_page or 1, Escalation.FAILED)
+                return documents.advance(session, document.id)
             pages.fail_pending(session, document.id, error, lease.first_page or 1, lease.last_page)
             return documents.advance(session, document.id)

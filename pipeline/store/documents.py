@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.errors import ArsipError, NotFound
 from pipeline.states import FINAL, DocumentStatus, PageStatus, Stage, sources
-from pipeline.store import jobs
+from pipeline.store import jobs, pages
 from pipeline.store.text import storable
 from pipeline.tables import Document, DocumentSource, Job, Page
 
@@ -85,6 +85,7 @@ def start(session: Session, document_id: int, *, media_type: str, page_count: in
     numbers = select(func.generate_series(1, page_count).label("number")).subquery()
     missing = select(literal(document_id), numbers.c.number).where(numbers.c.number.not_in(known))
     session.execute(insert(Page).from_select(["document_id", "number"], missing))
+    session.execute(delete(Page).where(Page.document_id == document_id, Page.number > page_count))
 
 
 def advance(session: Session, document_id: int) -> frozenset[str]:
@@ -121,9 +122,10 @@ def finish(
 
 
 def reset(session: Session, document_id: int, *, ocr_queue: str | None = None, languages: str | None = None) -> None:
-    """Start the document again from its original: its jobs and pages go, a new ingest job comes.
+    """Start the document again from its original: its jobs go, a new ingest job comes.
 
-    A worker that still works on an old job finds it gone and writes nothing.
+    What was read of its pages stands, and is found, until each is read anew. A worker that still works on an old job
+    finds it gone and writes nothing.
     """
     document = load(session, document_id, lock=True)
     if DocumentStatus(document.status).final:
@@ -135,7 +137,7 @@ def reset(session: Session, document_id: int, *, ocr_queue: str | None = None, l
     document.ocr_queue = ocr_queue or document.ocr_queue
     document.languages = languages or document.languages
     session.execute(delete(Job).where(Job.document_id == document_id))
-    session.execute(delete(Page).where(Page.document_id == document_id))
+    pages.read_again(session, document_id)
     jobs.add(session, document_id, Stage.INGEST, "ingest")
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from pipeline.states import DocumentStatus, JobStatus, PageStatus, Stage
+from pipeline.states import READ_PAGES, DocumentStatus, JobStatus, PageStatus, Stage
 from pipeline.store.jobs import AFRESH, NO_END
 from pipeline.tables import Document, Job, Page
 
@@ -61,7 +61,7 @@ def restart(
 def _covered_by_live_job() -> ColumnElement[bool]:
     return exists().where(
         Job.document_id == Page.document_id,
-        Job.stage == Stage.OCR,
+        Job.stage.in_(READ_PAGES),
         Job.status.in_(LIVE),
         func.coalesce(Job.first_page, 1) <= Page.number,
         func.coalesce(Job.last_page, Page.number) >= Page.number,

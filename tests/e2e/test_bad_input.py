@@ -26,7 +26,7 @@ from pipeline.settings import Settings
 from pipeline.stack import ensure_running, open_stack
 from pipeline.stack.postgres import SOCKET
 from pipeline.stack.server import socket_directory
-from tests.factories import LETTER, letter_picture, save_pdf, save_scan
+from tests.factories import LETTER, letter_picture, letter_pictures, save_pdf, save_scan
 
 ARSIP = Path(sys.executable).with_name("arsip")
 RICH = tuple(f"{line} {number}" for number, line in enumerate(LETTER * 2))
@@ -183,7 +183,7 @@ def test_an_embedded_server_that_dies_in_the_middle_is_started_again(
     alone = {name: value for name, value in environment.items() if not name.endswith("_URL")} | {
         "ARSIP_HOME": str(home)
     }
-    scan = save_pdf(tmp_path / "long.pdf", *[letter_picture()] * 8)
+    scan = save_pdf(tmp_path / "long.pdf", *letter_pictures(8))
     with start_ingest(scan, alone) as ingest:
         wait_for_page(f"postgresql://postgres@/postgres?host={socket_directory(home / 'postgres', SOCKET)}")
         kill(home, server)
@@ -199,7 +199,7 @@ def test_a_server_of_somebody_else_that_dies_is_told_and_the_same_command_goes_o
     home = tmp_path / "elsewhere"
     home.mkdir()
     theirs = Settings(home=home)
-    scan = save_pdf(tmp_path / "long.pdf", *[letter_picture()] * 8)
+    scan = save_pdf(tmp_path / "long.pdf", *letter_pictures(8))
     with open_stack(theirs) as urls:
         external = environment | {"ARSIP_DATABASE_URL": urls.database, "ARSIP_REDIS_URL": urls.redis}
         with start_ingest(scan, external) as ingest:

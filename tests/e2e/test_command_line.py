@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.database import Database
 from tests.e2e.conftest import Arsip
-from tests.factories import letter_picture, save_pdf
+from tests.factories import letter_pictures, save_pdf
 from tests.processes import ARSIP, count, lines, running, wait_until
 
 
@@ -75,7 +75,7 @@ def test_json_tells_each_file_and_the_same_command_resumes(arsip: Arsip, folder:
 def test_a_signal_stops_cleanly_and_the_same_command_goes_on(
     arsip: Arsip, tmp_path: Path, environment: dict[str, str], database: Database, number: signal.Signals
 ) -> None:
-    scan = save_pdf(tmp_path / "long.pdf", *[letter_picture()] * 12)
+    scan = save_pdf(tmp_path / "long.pdf", *letter_pictures(12))
     with running([ARSIP, "ingest", scan, "--workers", "1"], environment) as ingest:
         wait_until(lambda: count(database, "SELECT count(*) FROM pages WHERE status = 'DONE'") >= 2)
         ingest.send_signal(number)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from pipeline.database import Database
 from tests.e2e.conftest import Arsip
-from tests.factories import RICH, letter_picture, save_pdf, save_scan
+from tests.factories import RICH, letter_pictures, save_pdf, save_scan
 from tests.processes import ARSIP, alive, children, count, running, statuses, wait_until
 
 DONE_PAGES = "SELECT count(*) FROM pages WHERE status = 'DONE'"
@@ -86,7 +86,7 @@ def test_a_lost_message_is_only_late(
 def test_the_job_of_a_killed_worker_is_done_long_before_its_lease_ends(
     arsip: Arsip, tmp_path: Path, environment: dict[str, str], database: Database
 ) -> None:
-    arsip("ingest", save_pdf(tmp_path / "long.pdf", *[letter_picture()] * 6), "--no-wait")
+    arsip("ingest", save_pdf(tmp_path / "long.pdf", *letter_pictures(6)), "--no-wait")
     patient = environment | {"ARSIP_LEASE_SECONDS": "3600", "ARSIP_PAGES_PER_JOB": "6"}
     with running([ARSIP, "worker", "--processes", "1", "--no-scheduler"], patient) as supervisor:
         wait_until(lambda: count(database, DONE_PAGES) >= 1)
@@ -103,7 +103,7 @@ def test_the_job_of_a_killed_worker_is_done_long_before_its_lease_ends(
 def test_when_worker_and_supervisor_are_killed_the_next_worker_goes_on_after_the_lease(
     arsip: Arsip, tmp_path: Path, environment: dict[str, str], database: Database
 ) -> None:
-    arsip("ingest", save_pdf(tmp_path / "long.pdf", *[letter_picture()] * 6), "--no-wait")
+    arsip("ingest", save_pdf(tmp_path / "long.pdf", *letter_pictures(6)), "--no-wait")
     short = environment | {"ARSIP_LEASE_SECONDS": "4", "ARSIP_LEASE_RENEW_SECONDS": "1"}
     with running([ARSIP, "worker", "--processes", "1", "--no-scheduler"], short) as supervisor:
         wait_until(lambda: count(database, DONE_PAGES) >= 1)
@@ -119,7 +119,7 @@ def test_when_worker_and_supervisor_are_killed_the_next_worker_goes_on_after_the
 def test_a_worker_that_is_told_to_stop_hands_the_rest_back(
     arsip: Arsip, tmp_path: Path, environment: dict[str, str], database: Database
 ) -> None:
-    arsip("ingest", save_pdf(tmp_path / "long.pdf", *[letter_picture()] * 12), "--no-wait")
+    arsip("ingest", save_pdf(tmp_path / "long.pdf", *letter_pictures(12)), "--no-wait")
     with running([ARSIP, "worker", "--processes", "1"], environment | {"ARSIP_PAGES_PER_JOB": "12"}) as worker:
         wait_until(lambda: count(database, DONE_PAGES) >= 1)
         worker.send_signal(signal.SIGTERM)

@@ -23,7 +23,7 @@ from pipeline.settings import Settings
 from pipeline.store import dead_letters
 from pipeline.store.dead_letters import LetterFilter
 from pipeline.tables import DeadLetter
-from tests.factories import RICH, letter_picture, save_pdf, take_in
+from tests.factories import RICH, letter_picture, letter_pictures, save_pdf, take_in
 from tests.processes import count, statuses, wait_until
 from tests.workers import working
 
@@ -76,7 +76,7 @@ def test_when_all_tries_are_used_up_the_letter_tells_the_cause(
     archive: Archive, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.sandbox.reader.TASKS", "tests.failing_tasks:engine_segfault")
-    take_in(archive, save_pdf(tmp_path / "scan.pdf", *[letter_picture()] * 2))
+    take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(2)))
     with working(settings):
         wait_until(lambda: statuses(archive.database) == {"PARTIAL"})
         letter = the_letter(archive)
@@ -238,7 +238,7 @@ def test_a_letter_that_is_sent_twice_runs_once_and_keeps_its_history(
 def test_a_page_that_is_sent_again_is_read_and_the_document_becomes_whole(
     archive: Archive, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take_in(archive, save_pdf(tmp_path / "scan.pdf", *[letter_picture()] * 2))
+    take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(2)))
     with monkeypatch.context() as patch:
         patch.setattr("pipeline.sandbox.reader.TASKS", "tests.failing_tasks:engine_segfault")
         with working(settings):

@@ -28,7 +28,7 @@ from pipeline.stages.runner import JobRunner
 from pipeline.states import PageStatus, Stage
 from pipeline.store import documents, jobs, pages, stuck
 from pipeline.tables import Document, Page
-from tests.factories import RICH, letter_picture, save_pdf, save_scan, take_in
+from tests.factories import RICH, letter_picture, letter_pictures, save_pdf, save_scan, take_in
 
 HEALTHY = "pipeline.reading.tasks:tasks"
 
@@ -51,7 +51,9 @@ def run_all(archive: Archive, tasks: str, *, until: str = "") -> list[ArsipError
 def run(archive: Archive, job_ids: list[int], tasks: str = HEALTHY) -> list[ArsipError]:
     raised: list[ArsipError] = []
     with closing(Sandbox(tasks, SandboxLimits(memory_mb=3072, max_pages=100))) as sandbox:
-        runner = JobRunner(archive, DocumentReader(sandbox, archive.settings), ring=lambda _: None, worker="test")
+        runner = JobRunner(
+            archive, DocumentReader(lambda _: sandbox, archive.settings), ring=lambda _: None, worker="test"
+        )
         for job_id in job_ids:
             try:
                 runner.run(job_id)
@@ -142,7 +144,7 @@ def test_a_document_that_cannot_be_opened_fails_for_good(archive: Archive, drain
 def test_a_page_that_kills_its_child_fails_alone(
     archive: Archive, drain: Drain, tmp_path: Path, tasks: str, code: str, words: str
 ) -> None:
-    take_in(archive, save_pdf(tmp_path / "scan.pdf", *[letter_picture()] * 3))
+    take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(3)))
     *retried, given_up = drain(tasks)
     assert all(isinstance(error, TransientError) for error in retried)
     assert isinstance(given_up, RetriesExhausted)
@@ -159,7 +161,7 @@ def test_a_page_that_kills_its_child_fails_alone(
 def test_a_page_that_hangs_is_stopped_at_its_deadline(archive: Archive, tmp_path: Path) -> None:
     hasty = archive.settings.model_copy(update={"page_time_limit": 6.0})
     archive = Archive(hasty, archive.database, archive.blobs, archive.index)
-    take_in(archive, save_pdf(tmp_path / "scan.pdf", *[letter_picture()] * 2))
+    take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(2)))
     assert run_all(archive, "tests.failing_tasks:engine_hang")[0].code == "engine_timed_out"
 
     document, read = stored(archive)
@@ -170,7 +172,7 @@ def test_a_page_that_hangs_is_stopped_at_its_deadline(archive: Archive, tmp_path
 def test_a_page_too_heavy_for_its_child_is_read_at_a_lower_resolution(
     archive: Archive, drain: Drain, tmp_path: Path
 ) -> None:
-    take_in(archive, save_pdf(tmp_path / "scan.pdf", *[letter_picture()] * 3))
+    take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(3)))
     drain("tests.failing_tasks:engine_memory_hunger_at_full_resolution")
 
     document, found = stored(archive)
@@ -185,7 +187,7 @@ def test_a_page_too_heavy_for_its_child_is_read_at_a_lower_resolution(
 def test_a_job_that_kills_its_workers_is_split_and_only_the_guilty_page_is_given_up(
     archive: Archive, tmp_path: Path
 ) -> None:
-    take_in(archive, save_pdf(tmp_path / "scan.pdf", *[letter_picture()] * 2))
+    take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(2)))
     run_all(archive, HEALTHY, until="ocr")
 
     def die(job_id: int) -> None:
@@ -263,7 +265,7 @@ def test_when_every_page_fails_so_does_the_document(archive: Archive, drain: Dra
 def test_whoever_stores_the_last_page_moves_the_document_on_once(
     archive: Archive, drain: Drain, tmp_path: Path
 ) -> None:
-    take_in(archive, save_pdf(tmp_path / "scan.pdf", *[letter_picture()] * 2))
+    take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(2)))
     (job_id,) = waiting(archive)
     with archive.database.session() as session:
         lease = jobs.claim(session, job_id, "test", 60)
@@ -316,7 +318,7 @@ def test_a_worker_that_stops_hands_its_job_back_uncounted(archive: Archive, tmp_
             return super().inspect(path, seconds=seconds)
 
     sandbox = Sandbox(HEALTHY, SandboxLimits(memory_mb=3072, max_pages=100))
-    runner = JobRunner(archive, StoppingReader(sandbox, archive.settings), ring=lambda _: None, worker="test")
+    runner = JobRunner(archive, StoppingReader(lambda _: sandbox, archive.settings), ring=lambda _: None, worker="test")
     (job_id,) = waiting(archive)
     runner.run(job_id)
     sandbox.close()
@@ -367,7 +369,7 @@ def test_a_worker_that_fails_after_another_took_its_job_changes_nothing(archive:
 
     (job_id,) = waiting(archive)
     with closing(Sandbox(HEALTHY, SandboxLimits(memory_mb=3072, max_pages=100))) as sandbox:
-        runner = JobRunner(archive, LateReader(sandbox, archive.settings), ring=lambda _: None, worker="test")
+        runner = JobRunner(archive, LateReader(lambda _: sandbox, archive.settings), ring=lambda _: None, worker="test")
         with pytest.raises(CorruptDocument):
             runner.run(job_id)
     with archive.database.session() as session:

@@ -10,4 +10,6 @@ def _answer(*, path: str, **_: Any) -> Any:
 
 
 def tasks() -> dict[str, Callable[..., Any]]:
-    return dict.fromkeys(("inspect", "read_pages", "recognize_page"), _answer)
+    return dict.fromkeys(
+        ("inspect", "read_pages", "draw_page", "recognize_pages", "check_text_layer", "describe_engine"), _answer
+    )

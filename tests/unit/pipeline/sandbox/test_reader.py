@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.errors import CorruptDocument, EngineCrashed, UnsupportedType
-from pipeline.reading.types import DocumentInfo, EngineSpec, PageMethod
+from pipeline.reading.types import DocumentInfo, Drawing, EngineSpec, PageMethod
 from pipeline.sandbox.reader import DocumentReader, open_reader
 from pipeline.sandbox.sandbox import Sandbox, SandboxLimits
 from pipeline.settings import Settings
@@ -17,6 +18,7 @@ from pipeline.states import PageStatus
 from tests.factories import LETTER, letter_picture, save_pdf
 
 NULL = EngineSpec("null", {}, "eng")
+DRAWN = Drawing(number=1, result_key="a" * 64, width=10.0, height=20.0, unit="px", blank=None)
 READ = {"number": 1, "status": "DONE", "text": "one", "words": [["one", 1, 2, 3, 4, 1.0]]}
 
 
@@ -29,7 +31,7 @@ def reader(tmp_path: Path) -> Iterator[DocumentReader]:
 @pytest.fixture
 def liar(tmp_path: Path) -> Iterator[DocumentReader]:
     sandbox = Sandbox("tests.unit.pipeline.sandbox.lies:tasks", SandboxLimits(memory_mb=512, max_pages=100))
-    with closing(DocumentReader(sandbox, Settings(home=tmp_path, max_pages=100))) as reader:
+    with closing(DocumentReader(lambda _: sandbox, Settings(home=tmp_path, max_pages=100))) as reader:
         yield reader
 
 
@@ -42,8 +44,11 @@ def test_a_document_is_inspected_read_and_recognised(reader: DocumentReader, tmp
     assert first.words[0][0] == "PT"
     assert second.status == PageStatus.PENDING
 
-    page = reader.recognize_page(path, 2, NULL, seconds=60)
+    drawing = reader.draw_page(path, 2, NULL, seconds=60)
+    assert (drawing.number, drawing.unit, drawing.blank) == (2, "pt", None)
+    (page,) = reader.recognize_pages(path, [drawing], NULL, seconds=60)
     assert (page.status, page.engine, page.text) == (PageStatus.DONE, "null", "")
+    assert page.result_key == drawing.result_key
 
 
 def test_what_is_wrong_with_a_document_arrives_as_its_error(reader: DocumentReader, tmp_path: Path) -> None:
@@ -66,7 +71,11 @@ def read(reader: DocumentReader, path: Path) -> object:
 
 
 def recognize(reader: DocumentReader, path: Path) -> object:
-    return reader.recognize_page(path, 1, NULL, seconds=60)
+    return reader.recognize_pages(path, [DRAWN], NULL, seconds=60)
+
+
+def draw(reader: DocumentReader, path: Path) -> object:
+    return reader.draw_page(path, 1, NULL, seconds=60)
 
 
 @pytest.mark.parametrize(
@@ -81,9 +90,13 @@ def recognize(reader: DocumentReader, path: Path) -> object:
         (read, [READ, READ | {"number": 3}]),
         (read, [READ, READ | {"number": 2, "status": "GONE"}]),
         (read, [READ, READ | {"number": 2, "words": [["two", 1]]}]),
-        (recognize, READ | {"number": 2}),
-        (recognize, READ | {"status": "PENDING"}),
-        (recognize, [READ]),
+        (recognize, [READ | {"number": 2}]),
+        (recognize, [READ | {"status": "PENDING"}]),
+        (recognize, [READ, READ | {"number": 2}]),
+        (recognize, READ),
+        (draw, asdict(DRAWN) | {"number": 2}),
+        (draw, asdict(DRAWN) | {"blank": READ | {"number": 2}}),
+        (draw, asdict(DRAWN) | {"width": "wide"}),
     ],
 )
 def test_nonsense_is_refused(liar: DocumentReader, task: Callable[[DocumentReader, Path], Any], answer: object) -> None:
@@ -94,4 +107,5 @@ def test_nonsense_is_refused(liar: DocumentReader, task: Callable[[DocumentReade
 def test_the_liar_is_believed_when_it_tells_the_truth(liar: DocumentReader) -> None:
     answer = {"media_type": "application/pdf", "page_count": 100}
     assert inspect(liar, Path(json.dumps(answer))) == DocumentInfo("application/pdf", 100)
-    assert recognize(liar, Path(json.dumps(READ)))
+    assert recognize(liar, Path(json.dumps([READ])))
+    assert draw(liar, Path(json.dumps(asdict(DRAWN)))) == DRAWN

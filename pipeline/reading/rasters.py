@@ -1,0 +1,50 @@
+"""The pictures of a document's pages: drawn when they are asked for, or ahead of it while an engine is busy."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from pipeline.reading.documents import OpenDocument, Raster
+from pipeline.reading.types import RasterRules
+
+
+class Rasters:
+    """Keeps what was drawn until it is taken. The document itself is never used by two threads at once."""
+
+    def __init__(self, document: OpenDocument) -> None:
+        self._document = document
+        self._drawn: dict[tuple[int, RasterRules], Future[Raster]] = {}
+        self._thread = ThreadPoolExecutor(1, "draw")
+
+    def get(self, number: int, rules: RasterRules) -> Raster:
+        """
+        Raises:
+            CorruptPage, TooLarge: the page cannot be drawn.
+        """
+        return self._future(number, rules).result()
+
+    def take(self, number: int, rules: RasterRules) -> Raster:
+        """As `get`, and the picture is forgotten."""
+        raster = self.get(number, rules)
+        del self._drawn[number, rules]
+        return raster
+
+    def draw_ahead(self, numbers: Sequence[int], rules: RasterRules) -> None:
+        for number in numbers:
+            self._future(number, rules)
+
+    def forget(self) -> None:
+        """Forget what nobody took, and wait until nothing is drawn any more."""
+        for future in self._drawn.values():
+            future.cancel()
+        self._thread.submit(lambda: None).result()
+        self._drawn.clear()
+
+    def close(self) -> None:
+        self.forget()
+        self._thread.shutdown()
+
+    def _future(self, number: int, rules: RasterRules) -> "Future[Raster]":
+        key = number, rules
+        if key not in self._drawn:
+            self._drawn[key] = self._thread.submit(self._document.raster, number, rules)
+        return self._drawn[key]
