@@ -24,6 +24,7 @@ def periodic_middleware() -> PeriodiqMiddleware:
 def declare_periodic_actors(broker: RedisBroker, recovery: Recovery) -> None:
     _declare(broker, "recover", EVERY_MINUTE, recovery.run)
     _declare(broker, "compare", EVERY_MINUTE, recovery.compare)
+    _declare(broker, "watch_queues", EVERY_MINUTE, recovery.watch_queues)
 
 
 def _declare(broker: RedisBroker, name: str, schedule: str, do: Callable[[], None]) -> None:

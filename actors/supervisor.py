@@ -19,7 +19,7 @@ from actors.workbench import worker_name
 from pipeline.database import Database
 from pipeline.errors import ConfigurationError, StorageUnavailable, WorkerDied
 from pipeline.sandbox.process import exit_facts, how_it_ended, megabytes
-from pipeline.store import jobs
+from pipeline.store import jobs, workers
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +113,7 @@ class Supervisor:
         try:
             with self._database.session() as session:
                 jobs.bury(session, name, error)
+                workers.leave(session, name)
         except StorageUnavailable as away:
             logger.warning("could not free the jobs of worker %s: %s", name, away)
 

@@ -46,7 +46,7 @@ def run_worker(settings: Settings, queues: Collection[str], *, supervisor: int |
     stop = Event()
     _stop_on_signals(stop)
     recycling = Recycling(settings)
-    with open_workbench(settings, recycling, nonce=nonce) as bench:
+    with open_workbench(settings, recycling, queues=queues, nonce=nonce) as bench:
         worker = start_threads(bench, queues)
         while not stop.wait(0.5) and supervisor in {None, os.getppid()}:
             if all(thread.is_alive() for thread in worker.workers):

@@ -11,7 +11,7 @@ from cli.console import JsonOption, err, out, status_text, write_json
 from cli.ingest import Report, waiting
 from cli.session import open_session
 from cli.watch import as_row
-from pipeline.errors import ConfigurationError
+from pipeline.intake.wishes import check_languages, check_queue
 from pipeline.settings import Settings
 from pipeline.states import DocumentStatus
 from pipeline.store import documents, pages
@@ -130,8 +130,10 @@ def reprocess(
     settings: Settings = context.obj
     if not document_ids and not status:
         raise typer.BadParameter("give document ids, or --status")
-    if queue and queue not in settings.ocr_queue_names:
-        raise ConfigurationError(f"unknown OCR queue {queue}; known: {', '.join(settings.ocr_queue_names)}")
+    if queue:
+        check_queue(settings, queue)
+    if lang:
+        check_languages(lang)
     report = Report(json=json)
     with open_session(settings) as session:
         with session.archive.database.session() as transaction:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cli import database, documents, ingest, queue, reconcile, scheduler, search, worker
+from cli import database, documents, engines, ingest, queue, reconcile, scheduler, search, stats, worker
 from cli.console import complain
 from pipeline.errors import ArsipError, ConfigurationError, TransientError
 from pipeline.logs import configure_logging
@@ -45,6 +45,8 @@ app.command("ingest")(ingest.ingest)
 app.command("search")(search.search)
 app.add_typer(documents.app, name="documents")
 app.add_typer(queue.app, name="queue")
+app.add_typer(engines.app, name="engines")
+app.command("stats")(stats.stats)
 app.command("reconcile")(reconcile.reconcile)
 app.command("worker")(worker.worker)
 app.command("scheduler")(scheduler.scheduler)

@@ -1,8 +1,9 @@
-"""`arsip queue`: what failed for good, and sending it again. The names are those of `php artisan queue:*`."""
+"""`arsip queue`: what waits and what failed for good, and sending it again. Named after `php artisan queue:*`."""
 
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -12,13 +13,15 @@ from rich.table import Table
 
 from cli.console import JsonOption, complain, out, write_json
 from cli.session import Session, open_session
+from cli.watch import duration
 from pipeline.errors import ConfigurationError, NotFound, PermanentError
+from pipeline.queue_status import QueueStatus, queue_status
 from pipeline.retry import retry as send_again
 from pipeline.store import dead_letters
 from pipeline.store.dead_letters import LetterFilter, LetterGroup
 from pipeline.tables import DeadLetter
 
-app = typer.Typer(no_args_is_help=True, help="See what failed for good, send it again, or forget it.")
+app = typer.Typer(no_args_is_help=True, help="See what waits and what failed for good, send it again, or forget it.")
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -26,6 +29,23 @@ QueueOption = Annotated[str | None, typer.Option("--queue", help="Only of this q
 ErrorOption = Annotated[str | None, typer.Option("--error", help="Only with this error code, such as engine_crashed.")]
 AgeOption = Annotated[str | None, typer.Option("--older-than", help="Only older ones; such as 90s, 30m, 2h or 7d.")]
 DocumentOption = Annotated[int | None, typer.Option("--document", help="Only of this document.")]
+
+
+@app.command()
+def status(context: typer.Context, json: JsonOption = False) -> None:
+    """Show what waits in each queue, and how many workers take it. Exits with 1 if jobs wait that nobody will do.
+
+    Examples: `arsip queue status`, `arsip queue status --json`
+    """
+    with open_session(context.obj) as session:
+        found = queue_status(session.archive.database, context.obj)
+    if json:
+        for one in found:
+            write_json(asdict(one) | {"unserved": one.is_unserved})
+    else:
+        _print_queues(found)
+    if any(one.is_unserved for one in found):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -179,6 +199,18 @@ def _age(text: str | None) -> timedelta | None:
     if not (match := re.fullmatch(r"(\d+)([smhd])", text)):
         raise ConfigurationError(f"{text!r} is no age; such as 90s, 30m, 2h or 7d")
     return timedelta(seconds=int(match[1]) * UNITS[match[2]])
+
+
+def _print_queues(found: Sequence[QueueStatus]) -> None:
+    columns = ("queue", "engine", "waiting", "oldest", "running", "failed", "workers", "")
+    table = Table(*columns, box=None, pad_edge=False)
+    for one in found:
+        oldest = duration(one.oldest_seconds) if one.oldest_seconds is not None else ""
+        unserved = "[red]nobody takes this queue[/red]" if one.is_unserved else ""
+        remark = unserved if one.configured else f"{unserved} [yellow]no setting names it[/yellow]"
+        counts = f"{one.waiting:,}", oldest, f"{one.running:,}", f"{one.failed:,}", str(one.workers)
+        table.add_row(one.queue, one.engine or "", *counts, remark)
+    out().print(table)
 
 
 def _print_letters(found: Sequence[DeadLetter], total: int, *, json: bool) -> None:

@@ -28,6 +28,10 @@ class OcrEngine(ABC):
     """
 
     name: ClassVar[str]
+    revision: ClassVar[int] = 1
+    """Raised when the class itself reads otherwise than before, at the same `version`: kept results are not reused."""
+    enlarge_below_dpi: ClassVar[float] = 0.0
+    """A picture of less is enlarged, at most twofold, before the engine gets it: its models want letters of a size."""
     Options: ClassVar[type[EngineOptions]] = EngineOptions
 
     def __init__(self, options: EngineOptions, languages: Sequence[str]) -> None:

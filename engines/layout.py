@@ -144,5 +144,48 @@ def _rows(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
 
 
 def _beside(one: Piece, other: Piece) -> bool:
-    shared = min(one.box.y1, other.box.y1) - max(one.box.y0, other.box.y0)
-    return shared >= SAME_ROW * min(one.height, other.height)
+    return _share_of_height(one.box, other.box) >= SAME_ROW
+
+
+def with_more(found: Sequence[Line], more: Iterable[Line]) -> tuple[Line, ...]:
+    """The lines, and more that were found later, each in the row where it stands or before the next one below."""
+    result = list(found)
+    for line in more:
+        box = _box(line)
+        beside = [index for index, other in enumerate(result) if _share_of_height(box, _box(other)) >= SAME_ROW]
+        if beside:
+            index = min(beside, key=lambda index: _gap(box, _box(result[index])))
+            words = sorted((*result[index].words, *line.words), key=lambda word: word.box.x0)
+            result[index] = replace(result[index], words=tuple(words))
+            continue
+        below = (index for index, other in enumerate(result) if _is_below(_box(other), box))
+        index = next(below, len(result))
+        paragraph = result[min(index, len(result) - 1)].paragraph if result else 0
+        result.insert(index, replace(line, paragraph=paragraph))
+    return tuple(result)
+
+
+def _box(line: Line) -> Box:
+    boxes = [word.box for word in line.words]
+    return Box(
+        min(box.x0 for box in boxes),
+        min(box.y0 for box in boxes),
+        max(box.x1 for box in boxes),
+        max(box.y1 for box in boxes),
+    )
+
+
+def _share_of_height(one: Box, other: Box) -> float:
+    """What two boxes share of the height of the lower one."""
+    shared = min(one.y1, other.y1) - max(one.y0, other.y0)
+    return shared / min(one.y1 - one.y0, other.y1 - other.y0)
+
+
+def _gap(one: Box, other: Box) -> float:
+    """White between two boxes, across."""
+    return max(one.x0, other.x0) - min(one.x1, other.x1)
+
+
+def _is_below(lower: Box, upper: Box) -> bool:
+    """Whether a box lies under another one, in the same column."""
+    return lower.y0 >= upper.y1 and _gap(lower, upper) < 0

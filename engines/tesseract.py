@@ -4,12 +4,21 @@ It runs in one thread where OMP_THREAD_LIMIT=1 is set before the process starts,
 with OpenMP's threads each are slower than with one by an order of magnitude (tesseract#3109).
 """
 
+import math
+import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Literal
 
+from engines import leftover, turning
 from engines.contract import EngineOptions, OcrEngine
-from engines.errors import EngineUnavailable, RecognitionFailed
-from engines.tessdata import Tessdata
+from engines.errors import EngineUnavailable, LanguageMissing, RecognitionFailed
+from engines.quality import is_better
+from engines.tessdata import Tessdata, installed_languages
 from engines.types import Box, Line, PageImage, Recognition, Word
 
 if TYPE_CHECKING:
@@ -17,6 +26,17 @@ if TYPE_CHECKING:
 
 ORIENTATION_MODES = {1, 12}
 """Page segmentation modes that turn a page upright first, which needs data of its own."""
+AUTOMATIC, SPARSE_TEXT = 3, 11
+"""Page segmentation modes."""
+BAD = 0.75
+"""Mean confidence below which another look is worth its time; upright pages of usual print have 0.9 and more."""
+SURE_ENOUGH_TO_TRY = 1.0
+"""Tesseract's confidence in an orientation from which a page is tried in it. OCRmyPDF turns pages from 14; here both
+directions are read and the better one is kept."""
+STRAIGHT, STEEPEST = math.radians(0.5), math.radians(15)
+"""Slopes that are worth straightening."""
+LONG_LINE = 200
+"""Pixels; the baseline of a shorter line says little of the page's slope."""
 MAX_SIDE = 32767
 """Pixels; Tesseract keeps coordinates in 16 bits and refuses more."""
 
@@ -24,17 +44,31 @@ MAX_SIDE = 32767
 class TesseractOptions(EngineOptions):
     page_segmentation: Literal[1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13] = 3
     """Tesseract's mode: 3 finds the blocks of an upright page, 1 turns the page upright first; 0 and 2 read nothing."""
+    user_words: tuple[str, ...] = ()
+    """Words that the language model does not know, such as names."""
+    user_patterns: tuple[str, ...] = ()
+    """In Tesseract's notation, such as `\\d\\d\\d/\\A\\*`, for what looks like numbers of documents."""
+    turn_upright: bool = True
+    """Whether a page that reads badly is tried in the direction in which Tesseract sees its text."""
+    straighten: bool = True
+    """Whether a page that reads badly and whose lines slope is tried with level ones."""
+    look_again: bool = True
+    """Whether ink that belongs to no word is looked at again by itself."""
 
 
 class TesseractEngine(OcrEngine):
     """LSTM models only: the older recogniser is in none of the fast models."""
 
     name = "tesseract"
+    revision = 2
+    enlarge_below_dpi = 200.0
     Options = TesseractOptions
     options: TesseractOptions
 
     _api: "PyTessBaseAPI | None" = None
+    _upright_api: "PyTessBaseAPI | None" = None
     _tessdata: Tessdata | None = None
+    _scratch: "tempfile.TemporaryDirectory[str] | None" = None
 
     @property
     def version(self) -> str:
@@ -46,6 +80,9 @@ class TesseractEngine(OcrEngine):
             ) from error
         return str(tesserocr.tesseract_version()).split()[1]
 
+    def installed_languages(self) -> Sequence[str]:
+        return installed_languages()
+
     def open(self) -> None:
         version = self.version
         import tesserocr
@@ -55,7 +92,11 @@ class TesseractEngine(OcrEngine):
         folder = self._tessdata.folder
         try:
             self._api = tesserocr.PyTessBaseAPI(
-                path=f"{folder}/", lang="+".join(self.languages), psm=mode, oem=tesserocr.OEM.LSTM_ONLY
+                path=f"{folder}/",
+                lang="+".join(self.languages),
+                psm=mode,
+                oem=tesserocr.OEM.LSTM_ONLY,
+                variables=self._user_files(),
             )
             # Tesseract goes on without a language that it cannot load, as long as one is left.
             broken = set(self.languages) - set(self._api.GetLoadedLanguages())
@@ -68,33 +109,138 @@ class TesseractEngine(OcrEngine):
                 f"Tesseract {version} cannot load {files}: damaged, or without an LSTM model; install the data again"
             )
 
+    def _user_files(self) -> dict[str, str]:
+        """The words and patterns as files, which is how Tesseract takes them."""
+        lists = {"user_words_file": self.options.user_words, "user_patterns_file": self.options.user_patterns}
+        if not any(lists.values()):
+            return {}
+        self._scratch = tempfile.TemporaryDirectory(prefix="arsip-tesseract-")
+        folder = Path(self._scratch.name)
+        for name, lines in lists.items():
+            (folder / name).write_text("".join(f"{line}\n" for line in lines))
+        return {name: str(folder / name) for name, lines in lists.items() if lines}
+
     def recognize(self, images: Sequence[PageImage]) -> list[Recognition]:
         return [self._recognize(image) for image in images]
 
     def _recognize(self, image: PageImage) -> Recognition:
+        """The best of some looks at a page; most pages need one."""
+        seconds: dict[str, float] = {}
+        with _timed("first_look", seconds):
+            found, slope = self._read(image)
+        degrees = 0
+        if _reads_badly(found) and self.options.turn_upright and self.options.page_segmentation == AUTOMATIC:
+            with _timed("turn_upright", seconds):
+                degrees, found, slope = self._upright(image, found, slope)
+        upright = turning.turned(image, degrees) if degrees else image
+        if _reads_badly(found) and self.options.straighten and STRAIGHT < abs(slope) < STEEPEST:
+            with _timed("straighten", seconds):
+                level, _ = self._read(turning.straightened(upright, slope))
+                if is_better(_rated(level), _rated(found)):
+                    found = turning.straightened_back(level, upright, slope)
+        if found.lines and self.options.look_again and self.options.page_segmentation == AUTOMATIC:
+            with _timed("look_again", seconds):
+                found = self._look_again(upright, found)
+        return replace(turning.turned_back(found, image, degrees) if degrees else found, seconds=seconds)
+
+    def _upright(self, image: PageImage, found: Recognition, slope: float) -> tuple[int, Recognition, float]:
+        """The better of the page as it is and as Tesseract sees its text: degrees turned, what was read, its slope."""
+        degrees = self._orientation(image)
+        if not degrees:
+            return 0, found, slope
+        other, other_slope = self._read(turning.turned(image, degrees))
+        return (degrees, other, other_slope) if is_better(_rated(other), _rated(found)) else (0, found, slope)
+
+    def _orientation(self, image: PageImage) -> int:
+        """Degrees by which the page has to be turned clockwise; 0 if Tesseract is not sure enough to try."""
+        import tesserocr
+
+        if self._upright_api is None:
+            try:
+                folder = Tessdata(["osd"]).folder
+            except LanguageMissing:
+                return 0
+            self._upright_api = tesserocr.PyTessBaseAPI(path=f"{folder}/", lang="osd", psm=tesserocr.PSM.OSD_ONLY)
+        api = self._upright_api
+        _give(api, image)
+        seen = api.DetectOrientationScript()
+        api.Clear()
+        if seen is None or seen["orient_conf"] < SURE_ENOUGH_TO_TRY:
+            return 0
+        return int(seen["orient_deg"]) % 360
+
+    def _look_again(self, image: PageImage, found: Recognition) -> Recognition:
+        """Read what ink is left when the words are taken away, as scattered text: list markers, stamps, form fields."""
+        left = leftover.without_words(image, found)
+        if left is None:
+            return found
+        more, _ = self._read(left, SPARSE_TEXT)
+        return leftover.merged(found, leftover.credible(more, found))
+
+    def _read(self, image: PageImage, mode: int | None = None) -> tuple[Recognition, float]:
+        """What is read, and the slope of the text's lines (downwards to the right, in radians)."""
         if self._api is None:
             raise EngineUnavailable("the Tesseract engine is not open")
         size = f"a picture of {image.width} x {image.height} pixels"
         if max(image.width, image.height) > MAX_SIDE:
             raise RecognitionFailed(f"Tesseract takes sides of up to {MAX_SIDE} pixels, not {size}; lower the dpi")
         try:
-            self._api.SetImageBytes(image.pixels.tobytes(), image.width, image.height, 1, image.width)
-            self._api.SetSourceResolution(round(image.dpi))
+            _give(self._api, image)
+            self._api.SetPageSegMode(mode or self.options.page_segmentation)
             if not self._api.Recognize():
                 raise RecognitionFailed(f"Tesseract could not recognise {size}")
-            return Recognition(tuple(_lines(self._api.GetIterator())))
+            result = self._api.GetIterator()
+            return Recognition(tuple(_lines(result))), _slope(result)
         except RuntimeError as error:
             raise RecognitionFailed(f"Tesseract could not recognise {size}: {error}") from error
         finally:
             self._api.Clear()
 
     def close(self) -> None:
-        if self._api:
-            self._api.End()
-            self._api = None
+        for api in (self._api, self._upright_api):
+            if api:
+                api.End()
+        self._api = self._upright_api = None
         if self._tessdata:
             self._tessdata.close()
             self._tessdata = None
+        if self._scratch:
+            self._scratch.cleanup()
+            self._scratch = None
+
+
+@contextmanager
+def _timed(step: str, seconds: dict[str, float]) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    seconds[step] = time.monotonic() - started
+
+
+def _give(api: "PyTessBaseAPI", image: PageImage) -> None:
+    api.SetImageBytes(image.pixels.tobytes(), image.width, image.height, 1, image.width)
+    api.SetSourceResolution(round(image.dpi))
+
+
+def _reads_badly(found: Recognition) -> bool:
+    return found.confidence is None or found.confidence < BAD
+
+
+def _rated(found: Recognition) -> list[tuple[str, float]]:
+    return [(word.text, word.confidence) for word in found.words]
+
+
+def _slope(result: "PyResultIterator") -> float:
+    """The median slope of the baselines of long lines."""
+    from tesserocr import RIL, iterate_level
+
+    result.Begin()
+    slopes: list[float] = []
+    for line in iterate_level(result, RIL.TEXTLINE):
+        if baseline := line.Baseline(RIL.TEXTLINE):
+            (x0, y0), (x1, y1) = baseline
+            if x1 - x0 >= LONG_LINE:
+                slopes.append(math.atan2(y1 - y0, x1 - x0))
+    return median(slopes) if slopes else 0.0
 
 
 def _lines(result: "PyResultIterator") -> Iterator[Line]:

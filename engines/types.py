@@ -68,7 +68,7 @@ class Recognition:
     lines: tuple[Line, ...] = ()
     orientation: int = 0
     """Degrees (0, 90, 180, 270) by which the image has to be turned clockwise for its text to stand upright."""
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
     """What each step of the engine took, by the engine's own names of its steps."""
 
     @property

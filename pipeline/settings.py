@@ -144,9 +144,8 @@ class Settings(BaseSettings):
     name, with the engine's defaults."""
     escalate_to: str | None = None
     """The OCR queue of a stronger engine, which reads weak pages once more; none: no page is read twice."""
-    escalate_below_confidence: Fraction = 0.92
-    """A page is weak if its mean confidence is below it. On scans with known text, Tesseract's pages above it had 0.99
-    of their words right, those below 0.85."""
+    escalate_below_confidence: Fraction = 0.93
+    """A page is weak if its mean confidence is below it; docs/accuracy.md tells what that gains and costs."""
     escalate_below_words: Fraction = 0.6
     """A page is weak if a smaller share of its words looks like words or numbers."""
     escalate_share: Fraction = 0.5

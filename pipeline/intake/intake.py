@@ -5,7 +5,6 @@ and the same call again goes on where the last one ended.
 """
 
 import logging
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,11 +12,12 @@ from time import monotonic
 
 from pipeline.blobs.store import BlobStore
 from pipeline.database import Database
-from pipeline.errors import ArsipError, ConfigurationError, QueueUnavailable
+from pipeline.errors import ArsipError, QueueUnavailable
 from pipeline.intake.results import IntakeOutcome, IntakeResult, left_out
 from pipeline.intake.taking import storable
 from pipeline.intake.threads import TakingThreads
 from pipeline.intake.walk import Found, Step, walk
+from pipeline.intake.wishes import WishRules
 from pipeline.settings import Settings
 from pipeline.states import Stage
 from pipeline.store import intake as store
@@ -30,8 +30,6 @@ logger = logging.getLogger(__name__)
 BATCH_FILES = 200
 BATCH_SECONDS = 2.0
 """A batch is committed when it has so many files or is so old, whichever comes first."""
-
-_LANGUAGES = re.compile(r"[A-Za-z][A-Za-z_]{1,30}(?:\+[A-Za-z][A-Za-z_]{1,30}){0,7}")
 
 
 class Intake:
@@ -62,7 +60,8 @@ class Intake:
         """Take in files and folders; one result per file, after it is committed.
 
         Args:
-            languages: joined by +; those of the settings if not given.
+            ocr_queue, languages: for all of them; what is not given is decided by `folder_rules`, then by the defaults.
+                Languages are joined by +.
             rehash: read files again whose size and time are as they were.
 
         Raises:
@@ -70,20 +69,10 @@ class Intake:
             DiskFull, StorageUnavailable: nothing more can be taken in now; all results so far stand.
             KeyboardInterrupt: passed on after the files that were stored are recorded and reported.
         """
-        wishes = self._wishes(ocr_queue, languages, tables)
+        wishes = WishRules(self._settings, ocr_queue, languages, tables=tables)
         return self._submit(walk(paths, hidden=hidden), wishes, rehash)
 
-    def _wishes(self, ocr_queue: str | None, languages: str | None, tables: bool) -> Wishes:
-        queue = ocr_queue or self._settings.default_ocr_queue
-        if queue not in self._settings.ocr_queue_names:
-            known = ", ".join(self._settings.ocr_queue_names)
-            raise ConfigurationError(f"there is no OCR queue {queue!r}; known: {known}")
-        wanted = languages or self._settings.languages
-        if not _LANGUAGES.fullmatch(wanted):
-            raise ConfigurationError(f"{wanted!r} are no languages; they look like eng or eng+ind")
-        return Wishes(languages=wanted, ocr_queue=queue, extract_tables=tables)
-
-    def _submit(self, steps: Iterator[Step], wishes: Wishes, rehash: bool) -> Iterator[IntakeResult]:
+    def _submit(self, steps: Iterator[Step], wishes: Callable[[str], Wishes], rehash: bool) -> Iterator[IntakeResult]:
         recorder = _Recorder(self._database, self._blobs, self._ring, wishes)
         with TakingThreads(self._blobs, self._settings.max_file_mb) as threads:
             try:
@@ -117,7 +106,11 @@ class _Recorder:
     """Collects what is stored, and records it in batches."""
 
     def __init__(
-        self, database: Database, blobs: BlobStore, ring: Callable[[Collection[str]], object], wishes: Wishes
+        self,
+        database: Database,
+        blobs: BlobStore,
+        ring: Callable[[Collection[str]], object],
+        wishes: Callable[[str], Wishes],
     ) -> None:
         self._database = database
         self._blobs = blobs

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.contract import OcrEngine
 from engines.quality import quality
 from engines.types import Recognition
 from pipeline.errors import ArsipError, EngineFailed, PermanentError
@@ -97,10 +98,11 @@ class Reader:
             CorruptPage, TooLarge: the page cannot be drawn.
             NotInstalled: the engine is not there.
         """
-        rasters, rules, spec = self._open(path, limits).rasters, RasterRules(**raster), EngineSpec(**engine)
+        rasters, spec = self._open(path, limits).rasters, EngineSpec(**engine)
+        rules = self._raster_rules(raster, spec)
         started = time.monotonic()
         drawn = rasters.get(number, rules)
-        key = _result_key(drawn, spec, self._engines.built(spec).version)
+        key = _result_key(drawn, self._engines.built(spec))
         blank = None
         if is_blank(drawn.image.pixels):
             rasters.take(number, rules)
@@ -126,7 +128,8 @@ class Reader:
             LanguageUnavailable, NotInstalled: the engine cannot read this language, or is not there.
             EngineFailed: the engine gave up.
         """
-        rasters, rules, spec = self._open(path, limits).rasters, RasterRules(**raster), EngineSpec(**engine)
+        rasters, spec = self._open(path, limits).rasters, EngineSpec(**engine)
+        rules = self._raster_rules(raster, spec)
         started = time.monotonic()
         drawn = [rasters.take(number, rules) for number in numbers]
         rasters.draw_ahead(ahead, rules)
@@ -147,6 +150,9 @@ class Reader:
             asdict(self._reading(number, page, spec, one, seconds))
             for number, page, one in zip(numbers, drawn, found, strict=True)
         ]
+
+    def _raster_rules(self, raster: dict[str, Any], spec: EngineSpec) -> RasterRules:
+        return replace(RasterRules(**raster), enlarge_below_dpi=self._engines.built(spec).enlarge_below_dpi)
 
     def _reading(
         self, number: int, drawn: Raster, spec: EngineSpec, found: Recognition, seconds: dict[str, float]
@@ -207,11 +213,12 @@ class _Opened:
         self.document.close()
 
 
-def _result_key(drawn: Raster, spec: EngineSpec, version: str) -> str:
+def _result_key(drawn: Raster, engine: OcrEngine) -> str:
     """Equal for pages that look alike and are read in the same way."""
-    way = json.dumps([spec.name, version, spec.options, spec.languages, round(drawn.image.dpi)], sort_keys=True)
-    digest = hashlib.sha256(f"{drawn.image.pixels.shape}{way}".encode())
-    digest.update(np.ascontiguousarray(drawn.image.pixels).data)
+    options, picture = engine.options.model_dump(mode="json"), drawn.image
+    way = [engine.name, engine.version, engine.revision, options, engine.languages, picture.pixels.shape, picture.dpi]
+    digest = hashlib.sha256(json.dumps(way, sort_keys=True).encode())
+    digest.update(np.ascontiguousarray(picture.pixels).data)
     return digest.hexdigest()
 
 

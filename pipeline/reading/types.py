@@ -128,6 +128,8 @@ class RasterRules:
     """A larger raster is made at a lower resolution."""
     max_image_megapixels: int
     """A picture that declares more is refused before it is decoded."""
+    enlarge_below_dpi: float = 0.0
+    """A picture of a lower resolution is enlarged, up to twofold: the engine says so."""
     scale: float = 1.0
     """Share of the usual resolution; a page that killed those who read it is tried at less."""
 

@@ -1,6 +1,6 @@
 """What intake writes: documents with their sources and first jobs, many at once and idempotently."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, text
@@ -51,9 +51,10 @@ class Recorded:
 _INSERT_DOCUMENTS = text(
     """
     INSERT INTO documents (sha256, name, media_type, size_bytes, languages, ocr_queue, extract_tables)
-    SELECT sha256, name, media_type, size_bytes, :languages, :ocr_queue, :extract_tables
-    FROM unnest(CAST(:sha256 AS text[]), CAST(:name AS text[]), CAST(:media_type AS text[]), CAST(:size AS bigint[]))
-         AS arrival (sha256, name, media_type, size_bytes)
+    SELECT sha256, name, media_type, size_bytes, languages, ocr_queue, extract_tables
+    FROM unnest(CAST(:sha256 AS text[]), CAST(:name AS text[]), CAST(:media_type AS text[]), CAST(:size AS bigint[]),
+                CAST(:languages AS text[]), CAST(:ocr_queue AS text[]), CAST(:extract_tables AS boolean[]))
+         AS arrival (sha256, name, media_type, size_bytes, languages, ocr_queue, extract_tables)
     ORDER BY sha256
     ON CONFLICT (sha256) DO NOTHING
     RETURNING sha256, id
@@ -87,17 +88,17 @@ def known_sources(session: Session, paths: Sequence[str]) -> dict[str, tuple[int
     return {path: (document_id, size, mtime_ns) for path, document_id, size, mtime_ns in rows}
 
 
-def record(session: Session, arrivals: Sequence[Arrival], wishes: Wishes) -> Recorded:
+def record(session: Session, arrivals: Sequence[Arrival], wishes: Callable[[str], Wishes]) -> Recorded:
     """Write documents that are new with their ingest jobs, and the path of every arrival as a source.
+
+    Args:
+        wishes: for a document that is found on a path.
 
     Of two processes that bring the same bytes at the same moment, one makes the document.
     """
     first = {arrival.sha256: arrival for arrival in reversed(arrivals)}
-    documents = _columns(first.values(), "sha256", "name", "media_type", "size") | {
-        "languages": wishes.languages,
-        "ocr_queue": wishes.ocr_queue,
-        "extract_tables": wishes.extract_tables,
-    }
+    documents = _columns(first.values(), "sha256", "name", "media_type", "size")
+    documents |= _columns([wishes(arrival.path) for arrival in first.values()], *Wishes.__slots__)
     # Waits for whoever inserts the same documents; what is read below is what they committed.
     new: dict[str, int] = dict(session.execute(_INSERT_DOCUMENTS, documents).all())
     if new:
@@ -112,5 +113,5 @@ def record(session: Session, arrivals: Sequence[Arrival], wishes: Wishes) -> Rec
     return Recorded(ids=ids, new=frozenset(new), before=before)
 
 
-def _columns(arrivals: Collection[Arrival], *names: str) -> dict[str, object]:
-    return {name: [getattr(arrival, name) for arrival in arrivals] for name in names}
+def _columns(things: Collection[Arrival | Wishes], *names: str) -> dict[str, object]:
+    return {name: [getattr(thing, name) for thing in things] for name in names}

@@ -23,7 +23,7 @@ def equal(session: Session, result_key: str) -> PageReading | None:
 
 def _equal(session: Session, table: type[Page] | type[OtherReading], result_key: str) -> PageReading | None:
     query = select(table).where(table.result_key == result_key, table.text.is_not(None)).limit(1)
-    found = session.scalars(query.options(undefer(table.words))).one_or_none()
+    found: Any = session.scalars(query.options(undefer(table.words))).one_or_none()
     if found is None:
         return None
     values: dict[str, Any] = {column: getattr(found, column) for column in COLUMNS}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engines.contract_suite import LINES, MARGIN, TEXT_HEIGHT, drawn, share_found
 from engines.errors import EngineUnavailable, LanguageMissing, RecognitionFailed
 from engines.registry import build_engine
+from engines.specimen import LINES, MARGIN, TEXT_HEIGHT, drawn, share_found
 from engines.tessdata import Tessdata
 from engines.types import PageImage, Recognition
 
