@@ -42,7 +42,7 @@ def _stated(folder: Path) -> Iterator[tuple[Path, str]]:
         document = fields.with_name(fields.name.removesuffix(".fields.json") + ".pdf")
         for field in FIELDS:
             if row.get(field) and document.exists():
-                yield document, str(row[field])
+                yield document, str(row[field]).lstrip("#")
                 break
 
 
