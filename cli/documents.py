@@ -14,9 +14,9 @@ from cli.watch import as_row
 from pipeline.intake.wishes import check_languages, check_queue
 from pipeline.settings import Settings
 from pipeline.states import DocumentStatus
-from pipeline.store import documents, pages
+from pipeline.store import documents, pages, readings
 from pipeline.store.documents import DocumentFilter
-from pipeline.tables import Document, Page
+from pipeline.tables import Document, OtherReading, Page
 
 app = typer.Typer(no_args_is_help=True, help="List, show, print and redo documents.")
 
@@ -66,6 +66,9 @@ def show(
     context: typer.Context,
     document_id: int,
     words: Annotated[bool, typer.Option("--words", help="With words, boxes and tables (JSON only).")] = False,
+    other: Annotated[
+        bool, typer.Option("--readings", help="Also what other engines read, and what was read before (JSON only).")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Show one document, where it was found, and its pages.
@@ -77,12 +80,15 @@ def show(
         document = documents.load(transaction, document_id)
         found = pages.listed(transaction, document_id, with_words=words)
         paths = documents.paths(transaction, document_id)
+        others = readings.of_document(transaction, document_id) if other else []
     if json:
         details = {"languages": document.languages, "ocr_queue": document.ocr_queue, "media_type": document.media_type}
         moments = {"created_at": document.created_at, "finished_at": document.finished_at}
         write_json(as_row(document) | details | moments | {"ocr_metadata": document.ocr_metadata, "paths": list(paths)})
         for page in found:
             write_json(page_row(page) | ({"words": page.words, "tables": page.tables} if words else {}))
+        for reading in others:
+            write_json({"document_id": document_id, "number": reading.number, "stands": False, **_read_by(reading)})
         return
     _print_document(document, list(paths))
     _print_pages(list(found))
@@ -125,7 +131,11 @@ def reprocess(
 ) -> None:
     """Read documents again from their originals, such as after a language was installed.
 
-    Examples: `arsip documents reprocess 12 13`, `arsip documents reprocess --status FAILED --lang eng+ind`
+    What was read before stands, and is found, until each page is read anew. Pages whose engine, options and languages
+    are as before take over their results.
+
+    Examples: `arsip documents reprocess 12 13`, `arsip documents reprocess --status FAILED --lang eng+ind`,
+    `arsip documents reprocess 12 --queue ocr.rapidocr`
     """
     settings: Settings = context.obj
     if not document_ids and not status:
@@ -159,14 +169,24 @@ def page_row(page: Page) -> dict[str, object]:
         "number": page.number,
         "status": page.status,
         "method": page.method,
-        "text": page.text,
-        "engine": page.engine,
-        "confidence": page.confidence,
-        "dpi": page.dpi,
-        "notes": page.notes,
+        **_read_by(page),
+        "reused": page.reused,
+        "escalation": page.escalation,
         "failure_code": page.failure_code,
         "failure_reason": page.failure_reason,
     }
+
+
+def _read_by(reading: Page | OtherReading) -> dict[str, object]:
+    names = ("text", "engine", "engine_version", "confidence", "dpi", "orientation", "notes", "timings")
+    return {name: getattr(reading, name) for name in names}
+
+
+def _remarks(page: Page) -> str:
+    turned = f"text stands turned by {-page.orientation % 360} degrees" if page.orientation else None
+    again = f"read by a stronger engine too: {page.escalation.lower()}" if page.escalation else None
+    reused = "result of an equal page" if page.reused else None
+    return "; ".join(filter(None, [*(page.notes or ()), turned, again, reused, page.failure_reason]))
 
 
 def _print_document(document: Document, paths: list[str]) -> None:
@@ -203,6 +223,6 @@ def _print_pages(found: list[Page]) -> None:
             str(len((page.text or "").split())),
             f"{page.confidence:.0%}" if page.confidence is not None else "",
             f"{page.engine} {page.engine_version}" if page.engine else "",
-            escape("; ".join([*(page.notes or ()), *filter(None, [page.failure_reason])])),
+            escape(_remarks(page)),
         )
     out().print(table)

@@ -187,5 +187,5 @@ def _gap(one: Box, other: Box) -> float:
 
 
 def _is_below(lower: Box, upper: Box) -> bool:
-    """Whether a box lies under another one, in the same column."""
-    return lower.y0 >= upper.y1 and _gap(lower, upper) < 0
+    """Whether the middle of a box lies under that of another one, in the same column."""
+    return lower.y0 + lower.y1 > upper.y0 + upper.y1 and _gap(lower, upper) < 0

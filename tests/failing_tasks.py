@@ -50,3 +50,14 @@ def text_layer_segfault() -> dict[str, Callable[..., Any]]:
 
 def inspect_segfault() -> dict[str, Callable[..., Any]]:
     return tasks() | {"inspect": lambda **_: os.kill(os.getpid(), 11)}
+
+
+def tesseract_segfault() -> dict[str, Callable[..., Any]]:
+    healthy = tasks()
+
+    def recognize_pages(*, engine: dict[str, Any], **arguments: Any) -> Any:
+        if engine["name"] == "tesseract":
+            os.kill(os.getpid(), 11)
+        return healthy["recognize_pages"](engine=engine, **arguments)
+
+    return healthy | {"recognize_pages": recognize_pages}

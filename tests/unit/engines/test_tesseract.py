@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engines import turning
 from engines.errors import EngineUnavailable, LanguageMissing, RecognitionFailed
 from engines.registry import build_engine
 from engines.specimen import LINES, MARGIN, TEXT_HEIGHT, drawn, share_found
@@ -119,3 +120,48 @@ def test_real_pages_are_read(corpus: Path, page: str) -> None:
     truth = Counter(file.with_suffix(".txt").read_text(encoding="utf-8").split())
     read = Counter(word.text for word in found.words)
     assert (truth & read).total() / truth.total() >= 0.95
+
+
+LETTER = [*LINES, "or a person comes along", "who looks for a number", "and finds it at once"]
+
+
+@pytest.mark.parametrize("degrees", [0, 180, 270])
+def test_a_page_that_lies_on_its_side_is_read_and_its_words_are_where_they_are(degrees: int) -> None:
+    page, ink = drawn(*LETTER)
+    found = recognize(turning.turned(page, degrees))
+    assert share_found(found, " ".join(LETTER)) >= 0.9
+    assert found.orientation == -degrees % 360
+    boxes = [word.box for word in turning.turned_back(found, page, degrees).words]
+    assert min(box.x0 for box in boxes) == pytest.approx(ink.x0, abs=TEXT_HEIGHT / 2)
+    assert min(box.y0 for box in boxes) == pytest.approx(ink.y0, abs=TEXT_HEIGHT / 2)
+
+
+@pytest.mark.parametrize("degrees", [-8, 7])
+def test_sloping_lines_are_made_level(degrees: int) -> None:
+    page, _ = drawn(*LETTER)
+    tilted = Image.fromarray(page.pixels).rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
+    image = PageImage(np.asarray(tilted), page.dpi)
+    found = recognize(image)
+    assert share_found(found, " ".join(LETTER)) >= 0.9
+    assert share_found(found, " ".join(LETTER)) >= share_found(recognize(image, straighten=False), " ".join(LETTER))
+    assert all(word.box.x1 <= image.width and word.box.y1 <= image.height for word in found.words)
+
+
+def test_the_timings_say_what_each_look_took() -> None:
+    page, _ = drawn(*LETTER)
+    assert set(recognize(page).seconds) == {"first_look", "look_again"}
+    assert "turn_upright" in recognize(turning.turned(page, 180)).seconds
+    plain = {"turn_upright": False, "straighten": False, "look_again": False}
+    assert set(recognize(turning.turned(page, 180), **plain).seconds) == {"first_look"}
+
+
+def test_user_words_and_patterns_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    engine = build_engine("tesseract", {"user_words": ["Sejahtera"], "user_patterns": [r"\d\d\d/\A\*"]}, ["eng"])
+    engine.open()
+    (folder,) = tmp_path.glob("arsip-tesseract-*")
+    assert (folder / "user_words_file").read_text() == "Sejahtera\n"
+    assert engine._api.GetVariableAsString("user_patterns_file") == str(folder / "user_patterns_file")
+    assert engine.recognize([drawn(LINES[0])[0]])[0].text == LINES[0]
+    engine.close()
+    assert not folder.exists()
