@@ -20,7 +20,7 @@ from actors.stages import declare_actors
 from pipeline.archive import open_archive
 from pipeline.errors import NotInstalled
 from pipeline.reading.types import EngineSpec
-from pipeline.sandbox.reader import DocumentReader, open_reader
+from pipeline.sandbox.reader import DESCRIBE_SECONDS, DocumentReader, open_reader
 from pipeline.settings import Settings
 from pipeline.stack import open_stack
 from pipeline.stages.runner import JobRunner
@@ -83,7 +83,7 @@ def _check_engines(settings: Settings, reader: DocumentReader, queues: Collectio
         if queue := settings.named_ocr_queues.get(name):
             spec = EngineSpec(queue.engine, queue.options, settings.languages, queue.memory_mb)
             try:
-                reader.describe_engine(spec, seconds=settings.page_time_limit)
+                reader.describe_engine(spec, seconds=DESCRIBE_SECONDS)
             except NotInstalled as error:
                 raise error.about(f"queue {name}") from error
 

@@ -12,12 +12,11 @@ from engines.registry import engine_names
 from engines.specimen import ENOUGH
 from pipeline.errors import ArsipError, ConfigurationError
 from pipeline.reading.types import EngineSpec
-from pipeline.sandbox.reader import DocumentReader, open_reader
+from pipeline.sandbox.reader import DESCRIBE_SECONDS, DocumentReader, open_reader
 from pipeline.settings import OcrQueueSettings, Settings
 
 app = typer.Typer(no_args_is_help=True, help="See which OCR engines there are, and whether they work.")
 
-DESCRIBE_SECONDS = 60
 CHECK_SECONDS = 600
 """Loading models onto a GPU takes a while, and reading on a CPU a minute."""
 LANGUAGES_SHOWN = 8

@@ -30,6 +30,9 @@ class OcrEngine(ABC):
     name: ClassVar[str]
     revision: ClassVar[int] = 1
     """Raised when the class itself reads otherwise than before, at the same `version`: kept results are not reused."""
+    memory_mb: ClassVar[int | None] = None
+    """Address space that its process may use, in megabytes: None is what arsip gives every process that opens
+    documents, 0 is no limit, for libraries that map far more than they use. A queue's setting goes before it."""
     enlarge_below_dpi: ClassVar[float] = 0.0
     """A picture of less is enlarged, at most twofold, before the engine gets it: its models want letters of a size."""
     Options: ClassVar[type[EngineOptions]] = EngineOptions

@@ -74,6 +74,8 @@ class EasyOptions(EngineOptions):
 
 class EasyOcrEngine(OcrEngine):
     name = "easyocr"
+    # PyTorch maps some gigabytes for its libraries alone, and CUDA the GPU's memory and more.
+    memory_mb = 0
     Options = EasyOptions
     options: EasyOptions
 

@@ -1,5 +1,6 @@
 """How good a reading probably is, without the truth: to find weak pages, and to compare two readings of one page."""
 
+import math
 import re
 from collections.abc import Collection, Iterable
 
@@ -24,7 +25,7 @@ def quality(words: Words) -> float:
 
     The root, since engines differ in how sure they are: on the same print Tesseract says 0.92 and RapidOCR 0.98.
     """
-    return sum(len(text) * confidence**0.5 for text, confidence in words)
+    return sum(len(text) * math.sqrt(confidence) for text, confidence in words)
 
 
 def is_better(new: Words, old: Words) -> bool:

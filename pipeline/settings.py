@@ -55,7 +55,8 @@ class OcrQueueSettings(QueueSettings):
     batch_size: Annotated[int, Field(gt=0)] = 1
     """Pages that the engine is given at once; while it works, the pages of the next batch are drawn."""
     memory_mb: Annotated[int, Field(ge=0)] | None = None
-    """Address space of the child that holds the engine; by default `sandbox_memory_mb`. 0 is no limit, for CUDA."""
+    """Address space of the child that holds the engine; by default what the engine says, else `sandbox_memory_mb`.
+    0 is no limit."""
     time_limit: Seconds = 3600
     page_time_limit: Seconds | None = None
     """Seconds for one page; by default the setting of that name."""

@@ -56,8 +56,7 @@ class Engines:
         spec = EngineSpec(**engine)
         built = self.built(spec)
         with _translated(spec):
-            languages = built.installed_languages()
-            return asdict(EngineInfo(spec.name, built.version, None if languages is None else list(languages)))
+            return asdict(_info(built))
 
     def try_engine(self, *, engine: dict[str, Any]) -> dict[str, Any]:
         """Have an engine read a small page of English text.
@@ -69,6 +68,11 @@ class Engines:
         spec = EngineSpec(**engine)
         with _translated(spec):
             return asdict(self_test(build_engine(spec.name, spec.options, spec.languages.split("+"))))
+
+
+def _info(engine: OcrEngine) -> EngineInfo:
+    languages = engine.installed_languages()
+    return EngineInfo(engine.name, engine.version, None if languages is None else list(languages), engine.memory_mb)
 
 
 @contextmanager

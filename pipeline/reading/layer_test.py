@@ -5,6 +5,7 @@ A font with a wrong map to Unicode gives text that looks sound and is not what a
 
 import re
 from collections.abc import Sequence
+from itertools import product
 
 from pipeline.reading.types import LayerTest, WordRow
 
@@ -41,8 +42,8 @@ def choose_lines(
     """
     rows = _rows(words)
     best: tuple[int, list[WordRow]] = (0, [])
-    for start in range(len(rows)):
-        some = [word for row in rows[start : start + LINES] for word in row]
+    for start, count in product(range(len(rows)), range(1, LINES + 1)):
+        some = [word for row in rows[start : start + count] for word in row]
         top, bottom = min(word[2] for word in some), max(word[4] for word in some)
         letters = sum(len(word[0]) for word in some)
         if letters > best[0] and bottom - top <= LONGEST_HEIGHT * height:

@@ -103,6 +103,8 @@ class EngineInfo:
     version: str
     languages: list[str] | None
     """Codes of those that it can read here; None if it does not care."""
+    memory_mb: int | None
+    """Address space that its child needs; None is what every child has, 0 is no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,4 +143,4 @@ class EngineSpec:
     languages: str
     """Joined by +."""
     memory_mb: int | None = None
-    """Address space of the child that holds the engine open; None: as for every child, 0: no limit."""
+    """Address space of the child that holds the engine open; None: what the engine says, 0: no limit."""

@@ -28,6 +28,8 @@ from pipeline.states import PageStatus
 T = TypeVar("T")
 
 TASKS = "pipeline.reading.tasks:tasks"
+DESCRIBE_SECONDS = 60.0
+"""For importing an engine's module; its models are not loaded by that."""
 MEDIA_TYPE = re.compile(r"[a-z]+/[\w.+-]{1,80}")
 
 
@@ -44,6 +46,7 @@ class DocumentReader:
         self._make_sandbox = make_sandbox
         self._memory_mb = settings.sandbox_memory_mb
         self._sandboxes: dict[int, Sandbox] = {}
+        self._needs: dict[str, int | None] = {}
         self._abandoned = False
         self._limits = Limits(settings.max_pages, settings.max_image_megapixels)
         self._raster = RasterRules(settings.raster_dpi, settings.max_page_megapixels, settings.max_image_megapixels)
@@ -140,8 +143,10 @@ class DocumentReader:
         Raises:
             NotInstalled: it cannot be imported, or does not know its options.
         """
-        answer = self._sandbox(engine).call("describe_engine", {"engine": asdict(engine)}, seconds=seconds)
-        return self._validated(TypeAdapter(EngineInfo), answer)
+        answer = self._sandbox(None).call("describe_engine", {"engine": asdict(engine)}, seconds=seconds)
+        info = self._validated(TypeAdapter(EngineInfo), answer)
+        self._needs[engine.name] = info.memory_mb
+        return info
 
     def try_engine(self, engine: EngineSpec, *, seconds: float) -> SelfTest:
         """Have an engine read a small page of English text.
@@ -165,12 +170,21 @@ class DocumentReader:
 
     def _sandbox(self, engine: EngineSpec | None) -> Sandbox:
         """The child for an engine: those that may use equal memory share one, with each other and with all else."""
-        memory = self._memory_mb if engine is None or engine.memory_mb is None else engine.memory_mb
+        memory = self._memory_of(engine) if engine else self._memory_mb
         if memory not in self._sandboxes:
             self._sandboxes[memory] = self._make_sandbox(memory)
             if self._abandoned:
                 self._sandboxes[memory].abandon()
         return self._sandboxes[memory]
+
+    def _memory_of(self, engine: EngineSpec) -> int:
+        """What the queue says, else what the engine says, else what every child has."""
+        if engine.memory_mb is not None:
+            return engine.memory_mb
+        if engine.name not in self._needs:
+            self.describe_engine(engine, seconds=DESCRIBE_SECONDS)
+        needed = self._needs[engine.name]
+        return self._memory_mb if needed is None else needed
 
     def _way(self, engine: EngineSpec, scale: float) -> dict[str, object]:
         return {"raster": asdict(replace(self._raster, scale=scale)), "engine": asdict(engine)}

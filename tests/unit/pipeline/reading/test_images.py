@@ -248,18 +248,25 @@ def test_a_picture_above_the_raster_limit_is_reduced_and_says_so(tmp_path: Path,
         ((1100, 2339), None, 200, 1),
         ((3500, 2600), (2400, 2400), 299, 1),
         ((40, 60), None, 100, 2),
+        ((2500, 3700), (600, 600), 400, 2 / 3),
     ],
 )
-def test_pictures_of_low_resolution_are_enlarged(
+def test_pictures_of_low_resolution_are_enlarged_and_of_high_reduced(
     tmp_path: Path, size: tuple[int, int], stated: tuple[int, int] | None, dpi: int, enlarged: float
 ) -> None:
     options = {"dpi": stated} if stated else {}
     Image.new("L", size, 255).save(tmp_path / "page.png", **options)
-    found = raster(tmp_path / "page.png", rules=RasterRules(dpi=300, max_megapixels=100, max_image_megapixels=100))
+    rules = RasterRules(dpi=300, max_megapixels=100, max_image_megapixels=100, enlarge_below_dpi=200)
+    found = raster(tmp_path / "page.png", rules=rules)
     assert round(found.image.dpi) == dpi
     assert found.image.width == pytest.approx(size[0] * enlarged, rel=0.01)
     assert (found.width, found.height) == size
     assert found.notes == []
+
+
+def test_an_engine_may_want_pictures_as_they_are(tmp_path: Path) -> None:
+    Image.new("L", (850, 1100), 255).save(tmp_path / "page.png", dpi=(100, 100))
+    assert raster(tmp_path / "page.png").image.width == 850
 
 
 def test_a_fax_of_half_resolution_gets_square_dots(tmp_path: Path) -> None:

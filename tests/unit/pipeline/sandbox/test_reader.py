@@ -17,7 +17,7 @@ from pipeline.settings import Settings
 from pipeline.states import PageStatus
 from tests.factories import LETTER, letter_picture, save_pdf
 
-NULL = EngineSpec("null", {}, "eng")
+NULL = EngineSpec("null", {}, "eng", memory_mb=512)
 DRAWN = Drawing(number=1, result_key="a" * 64, width=10.0, height=20.0, unit="px", blank=None)
 READ = {"number": 1, "status": "DONE", "text": "one", "words": [["one", 1, 2, 3, 4, 1.0]]}
 
