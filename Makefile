@@ -1,6 +1,8 @@
 # Every target makes the environment that it needs; the only thing to have is Python 3.11 or newer.
 PYTHON ?= python3
 VENV ?= .venv
+# rapidocr and easyocr are engines; easyocr brings PyTorch, which is large.
+EXTRAS ?= embedded,tesseract
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 RUN_HOME ?= .arsip
@@ -16,7 +18,7 @@ $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --editable '.[embedded,tesseract]' --group test --group check --group samples
+	  --editable '.[$(EXTRAS)]' --group test --group check --group samples
 	@touch $(INSTALLED)
 
 run: $(INSTALLED)  ## Ingest the samples on the embedded servers and search in them
@@ -33,6 +35,7 @@ check: $(INSTALLED)  ## Lint, format check, types, layers
 
 bench: $(INSTALLED)  ## Short form of every benchmark; benchmarks/README.md has the long ones
 	$(BIN)/python -m benchmarks --short
+	@if [ -n "$$ARSIP_CORPUS" ]; then $(BIN)/python -m benchmarks.accuracy --pages 1 tesseract numbers; fi
 
 soak: $(INSTALLED)  ## Kill and cut whatever there is for MINUTES (60), and audit that nothing was lost
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED)

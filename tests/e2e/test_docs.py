@@ -49,7 +49,17 @@ def _waits(arguments: list[str]) -> bool:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "benchmarks/README.md", "docs/reliability.md"]
+    "document",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "ARCHITECTURE.md",
+        "benchmarks/README.md",
+        "docs/reliability.md",
+        "docs/accuracy.md",
+        "docs/gpu.md",
+        "examples/arsip-tesseract-command/README.md",
+    ],
 )
 def test_links_in_the_docs_lead_somewhere(document: str) -> None:
     path = ROOT / document
