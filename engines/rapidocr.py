@@ -75,6 +75,8 @@ class RapidOcrEngine(OcrEngine):
                     "Global.return_word_box": True,
                     "EngineConfig.onnxruntime.intra_op_num_threads": self.options.threads,
                     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+                    # A batch is padded to its widest piece of text: one by one saved a sixth of the time.
+                    "Rec.rec_batch_num": 1,
                 }
             )
         except ImportError as error:
