@@ -31,6 +31,8 @@ AUTOMATIC, SPARSE_TEXT = 3, 11
 GOOD, BAD, NOTHING = 0.93, 0.6, 0.5
 """Mean confidences. Upright and level pages of usual print have more than the first. Pages that stand on their head had
 0.2; those with lines that slope by 4 degrees 0.85, by 7 degrees 0.7, by 10 degrees 0.4."""
+PATIENCE = 20.0
+"""Seconds after which a page gets no further look: noise takes long, and a page has 180 seconds in all."""
 STRAIGHT = math.radians(1)
 """A smaller slope does not hurt Tesseract."""
 FEW_WORDS = 20
@@ -126,30 +128,37 @@ class TesseractEngine(OcrEngine):
     def _recognize(self, image: PageImage) -> Recognition:
         """The best of some looks at a page; most pages need one."""
         seconds: dict[str, float] = {}
-        automatic = self.options.page_segmentation == AUTOMATIC
+        patient_until = time.monotonic() + PATIENCE
         with _timed("first_look", seconds):
             found, slope = self._read(image)
         degrees = 0
-        if automatic and self.options.turn_upright and _confidence(found) < BAD:
+        if self._may(self.options.turn_upright, patient_until) and _confidence(found) < BAD:
             with _timed("turn_upright", seconds):
-                degrees, found, slope = self._upright(image, found, slope)
+                degrees, found, slope = self._upright(image, found, slope, patient_until)
         upright = turning.turned(image, degrees) if degrees else image
-        if automatic and self.options.straighten and _confidence(found) < GOOD:
+        if self._may(self.options.straighten, patient_until) and _confidence(found) < GOOD:
             with _timed("straighten", seconds):
                 found = self._straight(upright, found, slope)
-        if automatic and self.options.look_again and found.lines:
+        if self._may(self.options.look_again, patient_until) and found.lines:
             with _timed("look_again", seconds):
                 found = self._look_again(upright, found)
         return replace(turning.turned_back(found, image, degrees) if degrees else found, seconds=seconds)
 
-    def _upright(self, image: PageImage, found: Recognition, slope: float) -> tuple[int, Recognition, float]:
+    def _may(self, wished: bool, patient_until: float) -> bool:
+        """Whether a further look is wished for, and there is time for it."""
+        automatic = self.options.page_segmentation == AUTOMATIC
+        return wished and automatic and time.monotonic() < patient_until
+
+    def _upright(
+        self, image: PageImage, found: Recognition, slope: float, patient_until: float
+    ) -> tuple[int, Recognition, float]:
         """The best of the directions that are worth a try: degrees turned clockwise, what was read, its slope."""
         best = 0, found, slope
         for degrees in self._directions(image):
             other, other_slope = self._read(turning.turned(image, degrees))
             if is_better(_rated(other), _rated(best[1])):
                 best = degrees, other, other_slope
-            if _confidence(best[1]) >= BAD:
+            if _confidence(best[1]) >= BAD or time.monotonic() > patient_until:
                 break
         return best
 

@@ -4,6 +4,7 @@ Prints tables in Markdown; docs/accuracy.md holds those of the whole corpus, and
 """
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,12 @@ from benchmarks.accuracy.readers import Read, Reader, arsip, engine_alone, ocrmy
 from benchmarks.accuracy.scores import Score, mean, score
 from benchmarks.accuracy.truth import TruePage, true_pages
 
-EASYOCR_ON_THE_CPU = '{"easyocr": {"options": {"device": "cpu", "canvas": 1280}, "page_time_limit": 1800}}'
+
+def easyocr_on_the_cpu(canvas: int) -> Reader:
+    queue = {"options": {"device": "cpu", "canvas": canvas}, "page_time_limit": 1800}
+    return arsip({"ARSIP_DEFAULT_OCR_QUEUE": "ocr.easyocr", "ARSIP_OCR_QUEUES": json.dumps({"easyocr": queue})})
+
+
 READERS: dict[str, Reader] = {
     "tesseract": arsip({}),
     "tesseract-alone": engine_alone("tesseract"),
@@ -23,9 +29,8 @@ READERS: dict[str, Reader] = {
     "escalation": arsip({"ARSIP_ESCALATE_TO": "ocr.rapidocr"}),
     "rapidocr": arsip({"ARSIP_DEFAULT_OCR_QUEUE": "ocr.rapidocr"}),
     "rapidocr-alone": engine_alone("rapidocr"),
-    "easyocr": arsip({"ARSIP_DEFAULT_OCR_QUEUE": "ocr.easyocr", "ARSIP_OCR_QUEUES": EASYOCR_ON_THE_CPU}),
-}
-"""Named `alone` where the bare engine reads; the others are arsip as its users run it."""
+} | {f"easyocr-{canvas}": easyocr_on_the_cpu(canvas) for canvas in (960, 1280, 1920, 2560)}
+"""Named `alone` where the bare engine reads, else arsip as its users run it; EasyOCR by its canvas in pixels."""
 USUAL = ["tesseract", "tesseract-alone", "ocrmypdf", "escalation", "rapidocr", "rapidocr-alone"]
 MEASURES = {
     "word recall": lambda one: one.recall,

@@ -63,11 +63,14 @@ def choose_lines(
 def compare(layer: str, seen: str, languages: Sequence[str]) -> LayerTest:
     """How many of the text layer's words were read too, whatever their case.
 
-    Where all languages have Latin letters the engine cannot read others, so only words in those count.
+    Where all languages have Latin letters the engine cannot read others, so only words in those count. An engine that
+    read nothing at all says nothing about the layer.
     """
     pattern = _WORD if OTHER_SCRIPTS.intersection(languages) else _LATIN_WORD
     wanted = pattern.findall(layer.casefold())
     read = set(_WORD.findall(seen.casefold()))
+    if not read:
+        return LayerTest(words=0, found=0)
     return LayerTest(words=len(wanted), found=sum(word in read for word in wanted))
 
 

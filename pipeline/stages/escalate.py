@@ -42,7 +42,9 @@ def send_if_weak(work: Work, reading: PageReading) -> frozenset[str]:
         return frozenset()
     with work.document_locked() as (session, document):
         share = round((document.page_count or 1) * settings.escalate_share)
-        if settings.escalate_share == 0 or pages.escalated(session, document.id) >= max(1, share):
+        if settings.escalate_share == 0 or pages.escalated(session, document.id, besides=reading.number) >= max(
+            1, share
+        ):
             return frozenset()
         if pages.escalated_since(session, DAY) >= settings.escalate_pages_per_day:
             return frozenset()

@@ -32,6 +32,8 @@ def save(session: Session, document_id: int, readings: Iterable[PageReading]) ->
     }
     for reading in readings:
         row = {column: storable(getattr(reading, column)) for column in columns[reading.status]}
+        if reading.status == PageStatus.DONE:
+            row["escalation"] = None
         rows[reading.status].append(row | {"document_id": document_id, "number": reading.number})
     if done := rows[PageStatus.DONE]:
         readings_store.put_aside(
@@ -59,10 +61,10 @@ def end_escalation(session: Session, document_id: int, number: int, outcome: Esc
     _set(session, document_id, number, status=PageStatus.DONE, escalation=outcome)
 
 
-def escalated(session: Session, document_id: int) -> int:
-    """How many of the document's pages were sent to a stronger engine."""
-    pages = select(func.count()).where(Page.document_id == document_id, Page.escalation.is_not(None))
-    return session.scalar(pages) or 0
+def escalated(session: Session, document_id: int, besides: int) -> int:
+    """How many of the document's pages, besides this one, were sent to a stronger engine."""
+    sent = (Page.document_id == document_id, Page.number != besides, Page.escalation.is_not(None))
+    return session.scalar(select(func.count()).where(*sent)) or 0
 
 
 def escalated_since(session: Session, age: timedelta) -> int:

@@ -15,6 +15,7 @@ from pipeline.archive import Archive, open_archive
 from pipeline.errors import ArsipError
 from pipeline.intake.intake import Intake
 from pipeline.queue_status import queue_status
+from pipeline.recovery import recover
 from pipeline.retry import retry
 from pipeline.sandbox.reader import DocumentReader, open_reader
 from pipeline.sandbox.sandbox import Sandbox, SandboxLimits
@@ -273,6 +274,23 @@ def test_a_failed_second_reading_can_be_sent_again(opened: Opened, tmp_path: Pat
     read = page(archive, document_id)
     assert (read.status, read.engine, read.escalation) == ("DONE", "tesseract", "BETTER")
     assert document_status(archive, document_id) == "PROCESSED"
+
+
+def test_a_second_reading_whose_job_is_lost_is_set_going_again(opened: Opened, tmp_path: Path) -> None:
+    archive = opened(**NULL_THEN_TESSERACT)
+    document_id = take_in(archive, save_scan(tmp_path / "scan.png"))[0].document_id
+    with closing(open_reader(archive.settings)) as reader:
+        runner = JobRunner(archive, reader, ring=lambda _: None, worker="test")
+        for _ in range(2):
+            (job_id,) = waiting(archive)
+            runner.run(job_id)
+    assert page(archive, document_id).escalation == "WAITING"
+    with archive.database.session() as session:
+        session.execute(text("DELETE FROM jobs WHERE stage = 'escalate'"))
+    recover(archive)
+    assert drain(archive) == []
+    assert document_status(archive, document_id) == "PROCESSED"
+    assert page(archive, document_id).escalation == "BETTER"
 
 
 def test_folder_rules_choose_and_a_command_goes_before_them(opened: Opened, tmp_path: Path) -> None:
