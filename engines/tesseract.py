@@ -31,6 +31,10 @@ AUTOMATIC, SPARSE_TEXT = 3, 11
 GOOD, BAD, NOTHING = 0.93, 0.6, 0.5
 """Mean confidences. Upright and level pages of usual print have more than the first. Pages that stand on their head had
 0.2; those with lines that slope by 4 degrees 0.85, by 7 degrees 0.7, by 10 degrees 0.4."""
+ON_ITS_HEAD = 0.3
+"""Mean confidence that upright pages exceed though nobody can read them, such as those in other letters."""
+SURE = 8.0
+"""Tesseract's confidence in an orientation: 10 and more on usual pages, 5 on one where it was wrong."""
 PATIENCE = 20.0
 """Seconds after which a page gets no further look: noise takes long, and a page has 180 seconds in all."""
 STRAIGHT = math.radians(1)
@@ -154,7 +158,7 @@ class TesseractEngine(OcrEngine):
     ) -> tuple[int, Recognition, float]:
         """The best of the directions that are worth a try: degrees turned clockwise, what was read, its slope."""
         best = 0, found, slope
-        for degrees in self._directions(image):
+        for degrees in self._directions(image, found):
             other, other_slope = self._read(turning.turned(image, degrees))
             if is_better(_rated(other), _rated(best[1])):
                 best = degrees, other, other_slope
@@ -162,27 +166,28 @@ class TesseractEngine(OcrEngine):
                 break
         return best
 
-    def _directions(self, image: PageImage) -> Iterator[int]:
-        """The direction in which Tesseract sees the page's text, then, if it reads as nothing, all others."""
-        seen = self._orientation(image)
+    def _directions(self, image: PageImage, found: Recognition) -> Iterator[int]:
+        """The direction in which Tesseract sees the text; the others too, if it is not sure and nothing reads."""
+        seen, confidence = self._orientation(image)
         if seen:
             yield seen
-        yield from (degrees for degrees in (180, 90, 270) if degrees != seen)
+        if confidence < SURE and _confidence(found) < ON_ITS_HEAD:
+            yield from (degrees for degrees in (180, 90, 270) if degrees != seen)
 
-    def _orientation(self, image: PageImage) -> int:
-        """Degrees by which the page has to be turned clockwise; 0 if Tesseract cannot tell."""
+    def _orientation(self, image: PageImage) -> tuple[int, float]:
+        """Degrees by which the page has to be turned clockwise, and Tesseract's confidence; 0 if it cannot tell."""
         import tesserocr
 
         if self._upright_api is None:
             try:
                 folder = Tessdata(["osd"]).folder
             except LanguageMissing:
-                return 0
+                return 0, 0.0
             self._upright_api = tesserocr.PyTessBaseAPI(path=f"{folder}/", lang="osd", psm=tesserocr.PSM.OSD_ONLY)
         _give(self._upright_api, image)
         seen = self._upright_api.DetectOrientationScript()
         self._upright_api.Clear()
-        return -int(seen["orient_deg"]) % 360 if seen else 0
+        return (-int(seen["orient_deg"]) % 360, float(seen["orient_conf"])) if seen else (0, 0.0)
 
     def _straight(self, image: PageImage, found: Recognition, slope: float) -> Recognition:
         """What is read when the lines are made level, if they slope and that is better."""

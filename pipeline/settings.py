@@ -174,9 +174,10 @@ class Settings(BaseSettings):
     text_layer_max_garbled: Fraction = 0.1
     text_layer_sample: Annotated[int, Field(ge=0)] = 50
     """Of so many pages with a text layer one is tested: a few lines are recognised and compared. 0: none is."""
-    text_layer_agreement: Fraction = 0.5
-    """Share of the words of a tested text layer that must be found in its picture; below it the document's text layers
-    are not believed, and its pages are recognised."""
+    text_layer_agreement: Fraction = 0.3
+    """Share of the words of a tested text layer that must be found in its picture; below it the text layers of the
+    pages that it stands for are not believed, and they are recognised. Wrong maps to Unicode have 0, sound layers in
+    small print 0.4 and more."""
     image_cover_for_ocr: Fraction = 0.7
     """A page with text is recognised all the same when images cover more of it than this and its text is thin."""
 

@@ -102,19 +102,27 @@ def _not_to_be_believed(work: Work, path: Path, document: Document) -> Sequence[
 
     They are pending again then.
     """
-    settings = work.archive.settings
+    size = work.archive.settings.text_layer_sample
+    if not size:
+        return []
     with work.archive.database.session() as session:
         with_layer = pages.with_text_layer(session, document.id)
-    if not settings.text_layer_sample:
+    stretches = [with_layer[start : start + size] for start in range(0, len(with_layer), size)]
+    doubtful = [stretch for stretch in stretches if not _agrees(work, path, document, stretch[0])]
+    if not doubtful:
         return []
-    for number in with_layer[:: settings.text_layer_sample]:
-        if not _agrees(work, path, document, number):
-            doubt = f"the text layer of page {number} does not say what is to be seen"
-            with work.document_locked() as (session, _):
-                pages.save(session, document.id, [PageReading.pending(page) for page in with_layer])
-            logger.info("document %d: %s; its pages are recognised", document.id, doubt)
-            return with_layer
-    return []
+    # A single odd page speaks for the pages around it; most of the tested ones speak for the whole document.
+    whole = 2 * len(doubtful) > len(stretches)
+    numbers = list(with_layer) if whole else [number for stretch in doubtful for number in stretch]
+    with work.document_locked() as (session, _):
+        pages.save(session, document.id, [PageReading.pending(number) for number in numbers])
+    logger.info(
+        "document %d: the text layer of page %d does not say what is to be seen; %d pages are recognised",
+        document.id,
+        doubtful[0][0],
+        len(numbers),
+    )
+    return numbers
 
 
 def _agrees(work: Work, path: Path, document: Document, number: int) -> bool:

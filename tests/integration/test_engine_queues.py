@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
 from PIL import Image
 from reportlab.lib.utils import ImageReader
@@ -327,6 +328,21 @@ def test_a_text_layer_that_says_something_else_is_not_believed(opened: Opened, t
         assert "pemeliharaan" in (read.text or "")
 
 
+def test_one_odd_page_of_many_speaks_for_the_pages_around_it_only(opened: Opened, tmp_path: Path) -> None:
+    archive = opened(text_layer_sample=1)
+    paths = [save_pdf(tmp_path / f"{page}.pdf", tuple(f"{line} {page}" for line in RICH)) for page in "abc"]
+    paths[1].write_bytes(_with_wrong_map(paths[1]))
+    with pikepdf.new() as joined:
+        for path in paths:
+            with pikepdf.open(path) as one:
+                joined.pages.extend(one.pages)
+        joined.save(tmp_path / "joined.pdf")
+    document_id = take_in(archive, tmp_path / "joined.pdf")[0].document_id
+    drain(archive)
+    methods = [page(archive, document_id, number).method for number in (1, 2, 3)]
+    assert methods == ["text_layer", "ocr", "text_layer"]
+
+
 def test_text_layers_are_believed_where_they_are_not_to_be_tested(opened: Opened, tmp_path: Path) -> None:
     archive = opened(text_layer_sample=0)
     scrambled = save_pdf(tmp_path / "scrambled.pdf", RICH)
@@ -374,8 +390,6 @@ def _stats(archive: Archive) -> list[stats.ReadPages]:
 
 def _with_wrong_map(path: Path) -> bytes:
     """The PDF with a map to Unicode that makes other letters of those that are drawn."""
-    import pikepdf
-
     with pikepdf.open(path) as pdf:
         rows = "".join(f"<{code:02x}> <{_other(code):04x}>\n" for code in range(0x41, 0x7B))
         cmap = (
