@@ -76,6 +76,7 @@ class EasyOcrEngine(OcrEngine):
     name = "easyocr"
     # PyTorch maps some gigabytes for its libraries alone, and CUDA the GPU's memory and more.
     memory_mb = 0
+    enlarge_below_dpi = 200.0
     Options = EasyOptions
     options: EasyOptions
 
