@@ -19,7 +19,6 @@ from actors.recovery import Recovery
 from actors.stages import declare_actors
 from pipeline.archive import open_archive
 from pipeline.errors import NotInstalled
-from pipeline.reading.types import EngineSpec
 from pipeline.sandbox.reader import DESCRIBE_SECONDS, DocumentReader, open_reader
 from pipeline.settings import Settings
 from pipeline.stack import open_stack
@@ -81,20 +80,18 @@ def _check_engines(settings: Settings, reader: DocumentReader, queues: Collectio
     """
     for name in queues:
         if queue := settings.named_ocr_queues.get(name):
-            spec = EngineSpec(queue.engine, queue.options, settings.languages, queue.memory_mb)
             try:
-                reader.describe_engine(spec, seconds=DESCRIBE_SECONDS)
+                reader.describe_engine(queue.spec(settings.languages), seconds=DESCRIBE_SECONDS)
             except NotInstalled as error:
                 raise error.about(f"queue {name}") from error
 
 
 @contextmanager
 def _ringing(presence: Presence, recovery: Recovery, doorbell: Doorbell, every: float) -> Iterator[None]:
-    """Tell that the worker lives and ring for all queues, now and every so many seconds; and recover once."""
+    """Ring for all queues now and every so many seconds, telling that the worker lives; and recover once."""
     done = Event()
 
     def ring() -> None:
-        presence.tell()
         doorbell.ring_all()
         recovery.run()
         while not done.wait(every):

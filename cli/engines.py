@@ -1,5 +1,6 @@
 """`arsip engines`: which OCR engines are installed, and whether they work."""
 
+from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -29,11 +30,8 @@ def list_engines(context: typer.Context, json: JsonOption = False) -> None:
     Examples: `arsip engines list`, `arsip engines list --json`
     """
     settings: Settings = context.obj
-    reader = open_reader(settings)
-    try:
+    with closing(open_reader(settings)) as reader:
         rows = [_described(settings, reader, name) for name in engine_names()]
-    finally:
-        reader.close()
     if json:
         for row in rows:
             write_json(row)
@@ -91,16 +89,14 @@ def _described(settings: Settings, reader: DocumentReader, name: str) -> dict[st
 
 def _tried(settings: Settings, name: str) -> dict[str, Any]:
     queue = _queue(settings, name)
-    spec = EngineSpec(queue.engine, queue.options, "eng", queue.memory_mb)
+    spec = queue.spec("eng")
     row: dict[str, Any] = {"name": name, "engine": queue.engine, "error": None}
-    reader = open_reader(settings)
     try:
-        info = reader.describe_engine(spec, seconds=DESCRIBE_SECONDS)
-        trial = reader.try_engine(spec, seconds=CHECK_SECONDS)
+        with closing(open_reader(settings)) as reader:
+            info = reader.describe_engine(spec, seconds=DESCRIBE_SECONDS)
+            trial = reader.try_engine(spec, seconds=CHECK_SECONDS)
     except ArsipError as error:
         return row | {"error": {"code": error.code, "message": str(error)}}
-    finally:
-        reader.close()
     row |= {"version": info.version, **asdict(trial)}
     if trial.found < ENOUGH and queue.engine != "null":
         row["error"] = {"code": "engine_failed", "message": f"it read only {trial.found:.0%} of the words on the page"}

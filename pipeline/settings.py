@@ -16,6 +16,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, fiel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engines.registry import engine_names
+from pipeline.reading.types import EngineSpec
 
 Seconds = Annotated[float, Field(gt=0)]
 Megabytes = Annotated[int, Field(gt=0)]
@@ -62,6 +63,10 @@ class OcrQueueSettings(QueueSettings):
     """Seconds for one page; by default the setting of that name."""
     retries: Annotated[int, Field(ge=0)] = 2
     min_backoff: Seconds = 60
+
+    def spec(self, languages: str) -> EngineSpec:
+        """The queue's engine as the child is told it, for languages that are joined by +."""
+        return EngineSpec(self.engine, self.options, languages, self.memory_mb)
 
 
 class FolderRule(BaseModel):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LANGUAGES = {"en": "eng", "id": "ind", "de": "deu", "fr": "fra"}
-FORM_FEED = "\f"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from pipeline.errors import ConfigurationError
-from pipeline.settings import Settings
+from pipeline.settings import OCR_PREFIX, Settings
 from pipeline.store.intake import Wishes
 
 _LANGUAGES = re.compile(r"[A-Za-z][A-Za-z_]{1,30}(?:\+[A-Za-z][A-Za-z_]{1,30}){0,7}")
@@ -43,7 +43,7 @@ def check_queue(settings: Settings, queue: str) -> None:
         ConfigurationError: there is no such OCR queue.
     """
     if queue not in settings.ocr_queue_names:
-        key = queue.removeprefix("ocr.")
+        key = queue.removeprefix(OCR_PREFIX)
         raise ConfigurationError(
             f"there is no OCR queue {queue!r}; known: {', '.join(settings.ocr_queue_names)}; "
             f'ARSIP_OCR_QUEUES=\'{{"{key}": {{"engine": ...}}}}\' adds it, for this command and for the workers'

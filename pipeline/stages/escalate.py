@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 from engines.quality import is_better, share_of_words
-from pipeline.errors import TransientError
 from pipeline.reading.types import PageMethod, PageReading
 from pipeline.settings import Settings
 from pipeline.stages.recognition import Recognizer
@@ -42,9 +41,8 @@ def send_if_weak(work: Work, reading: PageReading) -> frozenset[str]:
         return frozenset()
     with work.document_locked() as (session, document):
         share = round((document.page_count or 1) * settings.escalate_share)
-        if settings.escalate_share == 0 or pages.escalated(session, document.id, besides=reading.number) >= max(
-            1, share
-        ):
+        others = pages.escalated(session, document.id, besides=reading.number)
+        if settings.escalate_share == 0 or others >= max(1, share):
             return frozenset()
         if pages.escalated_since(session, DAY) >= settings.escalate_pages_per_day:
             return frozenset()
@@ -70,7 +68,6 @@ def escalate(work: Work) -> frozenset[str]:
         (found,) = Recognizer.of(work, document, path).read([number])
     if isinstance(found, tuple):
         _, error = found
-        assert isinstance(error, TransientError)
         raise error
     with work.document_locked() as (session, _):
         before = pages.one(session, document.id, number)

@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from pipeline.errors import EngineFailed, NotInstalled, PermanentError, TransientError
-from pipeline.reading.types import EngineSpec, PageReading
+from pipeline.reading.types import PageReading
 from pipeline.stages.recognition import CHILD_DIED
 from pipeline.stages.work import Work
 from pipeline.states import PageStatus
@@ -129,7 +129,7 @@ def _agrees(work: Work, path: Path, document: Document, number: int) -> bool:
     """Whether the text layer of a page agrees with some of its lines; where that cannot be found out, it counts."""
     settings = work.archive.settings
     queue = settings.named_ocr_queues[settings.default_ocr_queue]
-    engine = EngineSpec(queue.engine, queue.options, document.languages, queue.memory_mb)
+    engine = queue.spec(document.languages)
     try:
         seconds = work.seconds(settings.page_time_limit)
         tested = work.reader.check_text_layer(path, number, engine, seconds=seconds)

@@ -33,7 +33,7 @@ class Recognizer:
         return cls(
             work=work,
             path=path,
-            engine=EngineSpec(queue.engine, queue.options, document.languages, queue.memory_mb),
+            engine=queue.spec(document.languages),
             batch_size=queue.batch_size,
             page_seconds=queue.page_time_limit or settings.page_time_limit,
             scale=LAST_RESORT_SCALE if work.lease.quarantined and work.last_try else 1.0,
