@@ -10,7 +10,7 @@ from rich.table import Table
 
 from cli.console import JsonOption, out, write_json
 from engines.registry import engine_names
-from engines.specimen import ENOUGH
+from engines.types import ENOUGH
 from pipeline.errors import ArsipError, ConfigurationError
 from pipeline.reading.types import EngineSpec
 from pipeline.sandbox.reader import DESCRIBE_SECONDS, DocumentReader, open_reader

@@ -17,8 +17,8 @@ import pytest
 from engines.contract import OcrEngine
 from engines.errors import EngineUnavailable, LanguageMissing
 from engines.registry import build_engine
-from engines.specimen import DPI, ENOUGH, LINES, TEXT_HEIGHT, blank, drawn, share_found
-from engines.types import PageImage, Recognition
+from engines.specimen import DPI, LINES, TEXT_HEIGHT, blank, drawn, share_found
+from engines.types import ENOUGH, PageImage, Recognition
 
 NO_LANGUAGE = "qaa"
 """ISO 639-2 reserves it for private use: no engine has a model of this name."""

@@ -13,8 +13,6 @@ DPI = 200.0
 TEXT_HEIGHT = 40
 """Pixels; about 14 points at `DPI`, well above what any engine needs."""
 MARGIN = 120
-ENOUGH = 0.75
-"""Share of the drawn words that must be found: engines may differ on a glyph of an unusual font."""
 
 
 def drawn(*lines: str) -> tuple[PageImage, Box]:

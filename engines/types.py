@@ -3,9 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ENOUGH = 0.75
+"""Share of a test page's words that an engine must find: engines may differ on a glyph of an unusual font."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Line:
 class PageImage:
     """One page as 8-bit grey: `pixels` has the shape (height, width), 0 is black."""
 
-    pixels: NDArray[np.uint8]
+    pixels: "NDArray[np.uint8]"
     dpi: float
 
     @property
@@ -102,4 +107,4 @@ class SelfTest:
     open_seconds: float
     page_seconds: float
     found: float
-    """Share of the words on the page that were read."""
+    """Share of the words on the page that were read; `ENOUGH` are wanted."""

@@ -61,17 +61,17 @@ class SomeLines:
     image: PageImage
 
 
+@dataclass(slots=True, kw_only=True)
 class Raster:
     """A page's picture, and the size of the page in page units that its words are mapped to."""
 
-    __slots__ = ("height", "image", "notes", "unit", "width")
-
-    def __init__(self, image: PageImage, *, width: float, height: float, unit: str, notes: list[str]) -> None:
-        self.image = image
-        self.width = width
-        self.height = height
-        self.unit = unit
-        self.notes = notes
+    image: PageImage
+    width: float
+    height: float
+    unit: str
+    notes: list[str]
+    seconds: float = 0.0
+    """What drawing it took."""
 
 
 def open_document(path: Path, limits: Limits) -> OpenDocument:

@@ -102,9 +102,8 @@ class ImageDocument(OpenDocument):
             if grey.getexif().get(ExifTags.Base.Orientation) in LYING:
                 width, height = height, width
             pixels = np.array(ImageOps.exif_transpose(grey), dtype=np.uint8)
-        return Raster(
-            PageImage(pixels, dpi[0] * across), width=float(width), height=float(height), unit="px", notes=notes
-        )
+        image = PageImage(pixels, dpi[0] * across)
+        return Raster(image=image, width=float(width), height=float(height), unit="px", notes=notes)
 
 
 def _count(picture: Image.Image, most: int) -> int:

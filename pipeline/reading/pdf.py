@@ -103,7 +103,7 @@ class PdfDocument(OpenDocument):
         if dpi < rules.dpi:
             limits = f"limit of {rules.max_megapixels} megapixels and {MAX_SIDE:,} pixels a side"
             notes = [f"raster lowered from {rules.dpi} to {dpi:.0f} dpi: {limits}"]
-        return Raster(PageImage(pixels, drawn_at), width=width, height=height, unit="pt", notes=notes)
+        return Raster(image=PageImage(pixels, drawn_at), width=width, height=height, unit="pt", notes=notes)
 
     @contextmanager
     def _flat_page(self, number: int) -> Iterator[pypdfium2.PdfPage]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from time import monotonic
 
 from pipeline.reading.documents import OpenDocument, Raster
 from pipeline.reading.types import RasterRules
@@ -46,5 +47,11 @@ class Rasters:
     def _future(self, number: int, rules: RasterRules) -> "Future[Raster]":
         key = number, rules
         if key not in self._drawn:
-            self._drawn[key] = self._thread.submit(self._document.raster, number, rules)
+            self._drawn[key] = self._thread.submit(self._draw, number, rules)
         return self._drawn[key]
+
+    def _draw(self, number: int, rules: RasterRules) -> Raster:
+        started = monotonic()
+        raster = self._document.raster(number, rules)
+        raster.seconds = monotonic() - started
+        return raster

@@ -100,14 +100,12 @@ class Reader:
         """
         rasters, spec = self._open(path, limits).rasters, EngineSpec(**engine)
         rules = self._raster_rules(raster, spec)
-        started = time.monotonic()
         drawn = rasters.get(number, rules)
         key = _result_key(drawn, self._engines.built(spec))
         blank = None
         if is_blank(drawn.image.pixels):
             rasters.take(number, rules)
-            seconds = {"draw": time.monotonic() - started}
-            blank = self._reading(number, drawn, spec, Recognition(), seconds)
+            blank = self._reading(number, drawn, spec, Recognition(), {})
             blank = replace(blank, method=PageMethod.BLANK, result_key=key)
         return asdict(Drawing(number, key, drawn.width, drawn.height, drawn.unit, blank))
 
@@ -130,10 +128,9 @@ class Reader:
         """
         rasters, spec = self._open(path, limits).rasters, EngineSpec(**engine)
         rules = self._raster_rules(raster, spec)
-        started = time.monotonic()
         drawn = [rasters.take(number, rules) for number in numbers]
         rasters.draw_ahead(ahead, rules)
-        ready = time.monotonic()
+        started = time.monotonic()
         ocr = self._engines.opened(spec)
         opened = time.monotonic()
         with _engine_errors(spec):
@@ -141,11 +138,7 @@ class Reader:
         if len(found) != len(drawn):
             raise EngineFailed(f"{spec.name} gave {len(found)} results for {len(drawn)} pages")
         share = len(drawn)
-        seconds = {
-            "draw": (ready - started) / share,
-            "open": (opened - ready) / share,
-            "recognize": (time.monotonic() - opened) / share,
-        }
+        seconds = {"open": (opened - started) / share, "recognize": (time.monotonic() - opened) / share}
         return [
             asdict(self._reading(number, page, spec, one, seconds))
             for number, page, one in zip(numbers, drawn, found, strict=True)
@@ -157,6 +150,7 @@ class Reader:
     def _reading(
         self, number: int, drawn: Raster, spec: EngineSpec, found: Recognition, seconds: dict[str, float]
     ) -> PageReading:
+        seconds = {"draw": drawn.seconds, **seconds}
         steps = seconds | dict(found.seconds)
         return PageReading(
             number=number,

@@ -76,6 +76,17 @@ def test_a_page_does_not_depend_on_those_before_it() -> None:
         assert engine.recognize([first]) == alone
 
 
+@pytest.mark.parametrize("width", [1000, 999])
+def test_a_page_in_black_and_white_reads_as_one_in_grey(width: int) -> None:
+    page, _ = drawn(*LINES)
+    black_and_white = np.where(page.pixels[:, :width] < 128, 0, 255).astype(np.uint8)
+    grey = black_and_white.copy()
+    grey[0, 0] = 254
+    found = recognize(PageImage(black_and_white, page.dpi))
+    assert share_found(found, " ".join(LINES)) == 1
+    assert found == recognize(PageImage(grey, page.dpi))
+
+
 def test_orientation_mode_turns_a_page_upright_and_keeps_its_boxes() -> None:
     lines = [*LINES, "or a person comes along", "who looks for a number"]
     page, _ = drawn(*lines)
