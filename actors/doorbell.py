@@ -63,7 +63,10 @@ class Doorbell:
         try:
             name = f"{self._broker.namespace}:{queue}"
             # What workers hold does not fill the window: a message that is stranded in one would do so for ever.
-            waiting, held = int(self._broker.client.llen(name)), int(self._broker.client.hlen(f"{name}.msgs"))
+            asked = self._broker.client.pipeline(transaction=False)
+            asked.llen(name)
+            asked.hlen(f"{name}.msgs")
+            waiting, held = asked.execute()
             window = self._settings.queue_window
             if waiting > window // 2:
                 return 0

@@ -66,7 +66,7 @@ def run() -> None:
     except ValidationError as error:
         for fault in error.errors():
             setting = "ARSIP_" + "__".join(map(str, fault["loc"])).upper()
-            complain(f"{setting}: {fault['msg']}")
+            complain(f"{setting}: {fault['msg'].removeprefix('Value error, ')}")
         sys.exit(EXIT_CONFIGURATION)
     except ArsipError as error:
         complain(f"{error} [{error.code}]")

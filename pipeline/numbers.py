@@ -120,6 +120,8 @@ def _matches(
     page: PageText, line: Line, expressions: Sequence[tuple[NumberPattern, re.Pattern[str]]]
 ) -> Iterator[tuple[float, DocumentNumber]]:
     text = line.text
+    if not _has_digit(text):
+        return
     for pattern, expression in expressions:
         for match in expression.finditer(text):
             value = _tidied(match["number"])
@@ -146,7 +148,7 @@ def _tidied(value: str) -> str:
 
 def _plausible(value: str, pattern: str) -> bool:
     """No number without a digit; no date, amount, tax id, telephone number, or mere house number or fraction."""
-    if not any(character.isdigit() for character in value) or len(value) < 2:
+    if not _has_digit(value) or len(value) < 2:
         return False
     if any(other.fullmatch(value) for other in (_DATE, _NAMED_DATE, _TAX_ID, _AMOUNT)):
         return False
@@ -157,6 +159,10 @@ def _plausible(value: str, pattern: str) -> bool:
         told = len(parts) > 2 or any(_YEAR.fullmatch(part) or _OFFICE.fullmatch(part) for part in parts)
         return told if len(parts) > 1 else len(value) > 2 and not _TELEPHONE.fullmatch(value)
     return len(value) > 2 or not value.isdigit()
+
+
+def _has_digit(text: str) -> bool:
+    return any(character.isdigit() for character in text)
 
 
 def _around(words: Sequence[WordRow]) -> tuple[float, float, float, float]:

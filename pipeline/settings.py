@@ -237,6 +237,14 @@ class Settings(BaseSettings):
     def _one_name_is_a_list(cls, value: object) -> object:
         return tuple(value.split(",")) if isinstance(value, str) else value
 
+    @field_validator("ocr_queues")
+    @classmethod
+    def _named_without_prefix(cls, value: dict[str, OcrQueueSettings]) -> dict[str, OcrQueueSettings]:
+        for name in value:
+            if name.startswith(OCR_PREFIX):
+                raise ValueError(f"{name!r}: leave out {OCR_PREFIX!r} here, it is put before every key")
+        return value
+
     @model_validator(mode="after")
     def _queues_exist(self) -> Self:
         named = {"default_ocr_queue": self.default_ocr_queue, "escalate_to": self.escalate_to}

@@ -67,7 +67,7 @@ class Reader:
         """Read text layers; a page that cannot be read is a FAILED reading, never an exception."""
         document = self._open(path, limits).document
         return [
-            asdict(_read_page(document, number, TextLayerRules(**rules), tables=tables))
+            _read_page(document, number, TextLayerRules(**rules), tables=tables).as_dict()
             for number in range(first, last + 1)
         ]
 
@@ -140,7 +140,7 @@ class Reader:
         share = len(drawn)
         seconds = {"open": (opened - started) / share, "recognize": (time.monotonic() - opened) / share}
         return [
-            asdict(self._reading(number, page, spec, one, seconds))
+            self._reading(number, page, spec, one, seconds).as_dict()
             for number, page, one in zip(numbers, drawn, found, strict=True)
         ]
 

@@ -69,7 +69,7 @@ def escalate(work: Work) -> frozenset[str]:
     if isinstance(found, tuple):
         _, error = found
         raise error
-    with work.document_locked() as (session, _):
+    with work.document_locked() as (session, document):
         before = pages.one(session, document.id, number)
         if found.status == PageStatus.FAILED:
             outcome = Escalation.FAILED
@@ -81,7 +81,7 @@ def escalate(work: Work) -> frozenset[str]:
             readings.add(session, document.id, found)
         pages.end_escalation(session, document.id, number, outcome)
         jobs.complete(session, work.lease)
-        return documents.advance(session, document.id)
+        return documents.advance(session, document)
 
 
 def _with_confidence(words: Iterable[Sequence[Any]]) -> list[tuple[str, float]]:

@@ -34,10 +34,9 @@ def index(work: Work) -> frozenset[str]:
     status = _final_status(read)
     if status != DocumentStatus.FAILED:
         work.archive.index.upsert(_indexed(document, status, number, read))
-    with work.document_locked() as (session, _):
+    with work.document_locked() as (session, document):
         documents.finish(
-            session,
-            document.id,
+            document,
             status,
             error=_all_failed(read) if status == DocumentStatus.FAILED else None,
             indexed=status != DocumentStatus.FAILED,

@@ -35,8 +35,8 @@ def ingest(work: Work) -> frozenset[str]:
     document = work.document()
     with work.archive.blobs.local_copy(document.sha256) as path:
         info = work.reader.inspect(path, seconds=work.seconds(work.archive.settings.page_time_limit))
-        with work.document_locked() as (session, _):
-            documents.start(session, document.id, media_type=info.media_type, page_count=info.page_count)
+        with work.document_locked() as (session, document):
+            documents.start(session, document, media_type=info.media_type, page_count=info.page_count)
             unread = pages.pending(session, document.id)
         need_ocr = _read(work, path, unread, tables=document.extract_tables)
         need_ocr = sorted({*need_ocr, *_not_to_be_believed(work, path, document)})
@@ -44,7 +44,7 @@ def ingest(work: Work) -> frozenset[str]:
         ranges = page_ranges(need_ocr, work.archive.settings.job_pages(document.ocr_queue))
         added = jobs.add_ocr(session, document.id, document.ocr_queue, ranges)
         jobs.complete(session, work.lease)
-        return frozenset({document.ocr_queue}) if added else documents.advance(session, document.id)
+        return frozenset({document.ocr_queue}) if added else documents.advance(session, document)
 
 
 def page_ranges(numbers: Iterable[int], size: int) -> Iterator[tuple[int, int]]:

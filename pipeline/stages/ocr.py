@@ -33,12 +33,12 @@ def recognize(work: Work) -> frozenset[str]:
                 failures[number] = error
     if failures and (work.lease.quarantined or not work.last_try):
         raise next(iter(failures.values()))
-    with work.document_locked() as (session, _):
+    with work.document_locked() as (session, document):
         if failures:
             jobs.isolate(session, work.lease, list(failures), tried=True)
             return queues | {work.lease.queue}
         jobs.complete(session, work.lease)
-        return queues | documents.advance(session, document.id)
+        return queues | documents.advance(session, document)
 
 
 def _saved(work: Work, reading: PageReading) -> frozenset[str]:

@@ -37,6 +37,6 @@ def quarantine(work: Work) -> frozenset[str]:
         suspects = pages.pending(session, document.id, lease.first_page or 1, lease.last_page)
         if not suspects:
             jobs.complete(session, lease)
-            return documents.advance(session, document.id)
+            return documents.advance(session, document)
         jobs.isolate(session, lease, suspects, tried=False)
     return frozenset({lease.queue})

@@ -127,11 +127,11 @@ class JobRunner:
                 # It was only to be indexed again, and stays what it is.
                 return frozenset()
             if document.page_count is None or lease.stage == Stage.INDEX:
-                documents.finish(session, document.id, DocumentStatus.FAILED, error=error)
+                documents.finish(document, DocumentStatus.FAILED, error=error)
                 return frozenset()
             if lease.stage == Stage.ESCALATE:
                 # The page has been read; nobody stronger could read it.
                 pages.end_escalation(session, document.id, lease.first_page or 1, Escalation.FAILED)
-                return documents.advance(session, document.id)
+                return documents.advance(session, document)
             pages.fail_pending(session, document.id, error, lease.first_page or 1, lease.last_page)
-            return documents.advance(session, document.id)
+            return documents.advance(session, document)

@@ -76,34 +76,31 @@ def paths(session: Session, document_id: int) -> Sequence[str]:
     return session.scalars(query).all()
 
 
-def start(session: Session, document_id: int, *, media_type: str, page_count: int) -> None:
-    """Move to PROCESSING and make a row for every page that has none."""
-    document = load(session, document_id, lock=True)
+def start(session: Session, document: Document, *, media_type: str, page_count: int) -> None:
+    """Move a document, which this transaction has locked, to PROCESSING and make a row for every page without one."""
     _move(document, DocumentStatus.PROCESSING)
     document.media_type, document.page_count = media_type, page_count
-    known = select(Page.number).where(Page.document_id == document_id)
+    known = select(Page.number).where(Page.document_id == document.id)
     numbers = select(func.generate_series(1, page_count).label("number")).subquery()
-    missing = select(literal(document_id), numbers.c.number).where(numbers.c.number.not_in(known))
+    missing = select(literal(document.id), numbers.c.number).where(numbers.c.number.not_in(known))
     session.execute(insert(Page).from_select(["document_id", "number"], missing))
-    session.execute(delete(Page).where(Page.document_id == document_id, Page.number > page_count))
+    session.execute(delete(Page).where(Page.document_id == document.id, Page.number > page_count))
 
 
-def advance(session: Session, document_id: int) -> frozenset[str]:
-    """Add the index job once no page is pending. The row lock makes sure that this happens once.
+def advance(session: Session, document: Document) -> frozenset[str]:
+    """Add the index job once no page is pending. That this transaction has locked the document makes it happen once.
 
     Returns:
         The names of the queues that got a job.
     """
-    document = load(session, document_id, lock=True)
-    pending = select(Page.number).where(Page.document_id == document_id, Page.status == PageStatus.PENDING).limit(1)
+    pending = select(Page.number).where(Page.document_id == document.id, Page.status == PageStatus.PENDING).limit(1)
     if document.page_count is None or session.scalar(pending) is not None:
         return frozenset()
-    return frozenset({"index"}) if jobs.add(session, document_id, Stage.INDEX, "index") else frozenset()
+    return frozenset({"index"}) if jobs.add(session, document.id, Stage.INDEX, "index") else frozenset()
 
 
 def finish(
-    session: Session,
-    document_id: int,
+    document: Document,
     status: DocumentStatus,
     *,
     error: ArsipError | None = None,
@@ -111,8 +108,7 @@ def finish(
     number: str | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> None:
-    """Move to a final state."""
-    document = load(session, document_id, lock=True)
+    """Move a document, which this transaction has locked, to a final state."""
     _move(document, status)
     document.full_text_indexed = indexed
     document.failure_code, document.failure_reason = (error.code, storable(str(error))) if error else (None, None)

@@ -270,14 +270,15 @@ def test_whoever_stores_the_last_page_moves_the_document_on_once(
     with archive.database.session() as session:
         lease = jobs.claim(session, job_id, "test", 60)
         assert lease
-        documents.start(session, lease.document_id, media_type="application/pdf", page_count=2)
+        document = documents.load(session, lease.document_id, lock=True)
+        documents.start(session, document, media_type="application/pdf", page_count=2)
         jobs.complete(session, lease)
 
     def finish(number: int) -> frozenset[str]:
         with archive.database.session() as session:
-            documents.load(session, lease.document_id, lock=True)
-            pages.save(session, lease.document_id, [PageReading(number=number, status=PageStatus.DONE, text="x")])
-            return documents.advance(session, lease.document_id)
+            document = documents.load(session, lease.document_id, lock=True)
+            pages.save(session, document.id, [PageReading(number=number, status=PageStatus.DONE, text="x")])
+            return documents.advance(session, document)
 
     with ThreadPoolExecutor(2) as pool:
         queues = list(pool.map(finish, (1, 2)))

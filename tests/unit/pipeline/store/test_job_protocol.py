@@ -240,7 +240,8 @@ def test_two_workers_that_finish_the_last_two_pages_at_once_move_the_document_on
     with database.session() as session:
         lease = jobs.claim(session, first, "host:1", 60)
         assert lease
-        documents.start(session, lease.document_id, media_type="application/pdf", page_count=2)
+        document = documents.load(session, lease.document_id, lock=True)
+        documents.start(session, document, media_type="application/pdf", page_count=2)
         jobs.add_ocr(session, lease.document_id, "ocr.tesseract", [(1, 1), (2, 2)])
         jobs.complete(session, lease)
     with database.session() as session:
@@ -258,10 +259,10 @@ def test_two_workers_that_finish_the_last_two_pages_at_once_move_the_document_on
             pages.save(session, held.document_id, [done])
         together.wait()
         with database.session() as session:
-            documents.load(session, held.document_id, lock=True)
+            document = documents.load(session, held.document_id, lock=True)
             jobs.hold(session, held)
             jobs.complete(session, held)
-            return documents.advance(session, held.document_id)
+            return documents.advance(session, document)
 
     with ThreadPoolExecutor(2) as pool:
         queues = list(pool.map(finish, ids))
