@@ -17,11 +17,17 @@ def ocr(scans: list[Path], *, rounds: int, against_ocrmypdf: bool) -> None:
         ):
             runs = {
                 "arsip": lambda source=source: contenders.arsip(source, PROCESSES),
+                "arsip, one look": lambda source=source: contenders.arsip(
+                    source, PROCESSES, tesseract=contenders.ONE_LOOK
+                ),
                 "the engine alone": lambda source=source: contenders.engine_alone(source, PROCESSES),
             }
+            baselines = ["the engine alone"]
             if against_ocrmypdf:
                 runs["ocrmypdf"] = lambda source=source: contenders.ocrmypdf(source, PROCESSES)
-            report.race(f"{name}, {PROCESSES} processes", runs, pages=len(scans), rounds=rounds)
+                baselines.append("ocrmypdf")
+            title = f"{name}, {PROCESSES} processes"
+            report.race(title, runs, pages=len(scans), rounds=rounds, baselines=baselines)
 
 
 def main() -> None:
@@ -30,6 +36,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="one small round of each, to see that they work")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pages", type=int, default=55, help="scans to read")
+    parser.add_argument("--files", type=int, default=10_000, help="small files to submit")
     parser.add_argument(
         "--sets", nargs="+", default=pages.SETS, help="folders of the corpus to take scans from in turn"
     )
@@ -43,7 +50,7 @@ def main() -> None:
     if "born-digital" in chosen:
         born_digital.measure(rounds=rounds, most=5 if short else 150)
     if "submission" in chosen:
-        submission.measure(200 if short else 10_000)
+        submission.measure(200 if short else arguments.files)
 
 
 if __name__ == "__main__":

@@ -37,4 +37,5 @@ def measure(*, rounds: int, most: int) -> None:
             },
             pages=sum(map(pages.page_count, files)),
             rounds=rounds,
+            baselines=["pypdfium2, one process: text", "pypdfium2, one process: text, character boxes"],
         )

@@ -4,22 +4,26 @@ The contenders take turns within a round, and what counts is the median over the
 so a machine that is busy for a while slows all of them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
 
-def race(title: str, contenders: Mapping[str, Callable[[], float]], *, pages: int, rounds: int) -> None:
-    """Run the contenders in turn and print pages/s, and how many times as fast as each the first one is."""
+def race(
+    title: str, contenders: Mapping[str, Callable[[], float]], *, pages: int, rounds: int, baselines: Sequence[str]
+) -> None:
+    """Run the contenders in turn and print pages/s, and how many times as fast as each baseline each of them is."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():
             seconds[name].append(run())
-    first = next(iter(contenders))
-    table = Table("contender", "seconds", "pages/s", f"{first} is so many times as fast", title=title)
+    table = Table("contender", "seconds", "pages/s", *(f"times as fast as {name}" for name in baselines), title=title)
     for name, taken in seconds.items():
-        ratio = median(other / own for other, own in zip(taken, seconds[first], strict=True))
-        table.add_row(name, f"{median(taken):.1f}", f"{pages / median(taken):.2f}", f"{ratio:.2f}")
+        ratios = (
+            f"{median(base / own for base, own in zip(seconds[baseline], taken, strict=True)):.2f}"
+            for baseline in baselines
+        )
+        table.add_row(name, f"{median(taken):.1f}", f"{pages / median(taken):.2f}", *ratios)
     Console().print(table)

@@ -79,7 +79,7 @@ def waiting(session: Session, workers: int | None, report: "Report") -> Iterator
     log = settings.home / "logs" / "worker.log"
     with (
         Supervisor(session.archive.database, count, log=log, grace=settings.worker_grace_seconds) as supervisor,
-        ProgressDisplay(err(), quiet=report.json) as display,
+        ProgressDisplay(report.console if report.console.is_terminal else err(), quiet=report.json) as display,
     ):
         report.display = display
         yield Watch(session.archive, session.doorbell, supervisor, report.document, display)
@@ -90,6 +90,8 @@ class Report:
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
+        self.console = out()
+        """On a terminal it is the progress display's too, which keeps out of the way of what is printed on it."""
         self.display: ProgressDisplay | None = None
         self._files: Counter[IntakeOutcome] = Counter()
         self._documents: Counter[DocumentStatus] = Counter()
@@ -108,11 +110,11 @@ class Report:
                 {"path": result.path, "outcome": result.outcome, "document_id": result.document_id, "error": error}
             )
         elif result.outcome == IntakeOutcome.DUPLICATE:
-            out().print(f"duplicate  {escape(result.path)} is a duplicate of document {result.document_id}")
+            self.console.print(f"duplicate  {escape(result.path)} is a duplicate of document {result.document_id}")
         elif result.error:
             style = "red" if result.outcome == IntakeOutcome.FAILED else "dim"
             text = escape(f"{result.path}: {result.error.message} [{result.error.code}]")
-            out().print(f"[{style}]{result.outcome:<9}[/{style}]  {text}")
+            self.console.print(f"[{style}]{result.outcome:<9}[/{style}]  {text}")
 
     def document(self, document: Document) -> None:
         """A document ended."""
@@ -124,7 +126,7 @@ class Report:
         number = f"  [cyan]{escape(document.extracted_doc_number)}[/cyan]" if document.extracted_doc_number else ""
         pages = f"{document.page_count} pages" if document.page_count else ""
         reason = f"  {escape(document.failure_reason)}" if document.failure_reason else ""
-        out().print(
+        self.console.print(
             f"{status_text(document.status)}  document {document.id}  {escape(document.name)}  {pages}{number}{reason}"
         )
 
@@ -138,13 +140,12 @@ class Report:
                 summary |= {"documents": ended, "pages": self._pages, "seconds": elapsed and round(elapsed, 2)}
             write_json({"summary": summary})
             return
-        console = out()
         counted = ", ".join(f"{count} {outcome}" for outcome, count in files.items() if count)
-        console.print(f"[bold]{self._files.total()} files[/bold]: {counted or 'nothing found'}")
+        self.console.print(f"[bold]{self._files.total()} files[/bold]: {counted or 'nothing found'}")
         if waited and elapsed:
             states = ", ".join(f"{count} {status}" for status, count in sorted(ended.items()))
             rate = f"{self._pages / elapsed:.1f} pages/s"
-            console.print(f"[bold]{self._documents.total()} documents[/bold]: {states or 'nothing to do'}")
-            console.print(f"[bold]{self._pages} pages[/bold] in {duration(elapsed)} ({rate})")
+            self.console.print(f"[bold]{self._documents.total()} documents[/bold]: {states or 'nothing to do'}")
+            self.console.print(f"[bold]{self._pages} pages[/bold] in {duration(elapsed)} ({rate})")
         elif self._files[IntakeOutcome.ACCEPTED]:
-            console.print("The documents wait for workers: `arsip worker` starts some on this machine.")
+            self.console.print("The documents wait for workers: `arsip worker` starts some on this machine.")

@@ -8,9 +8,10 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from pipeline.errors import DiskFull, StorageUnavailable
+from pipeline.errors import DiskFull, StatementTimedOut, StorageUnavailable
 
-DISK_FULL = "53100"
+DISK_FULL, QUERY_CANCELED = "53100", "57014"
+"""Codes of Postgres; nobody but a time limit cancels statements here."""
 DEAD_PEER = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 """Seconds, seconds, probes, milliseconds: a connection whose other end is gone is given up after a minute."""
 
@@ -68,4 +69,6 @@ def _translated(error: DBAPIError | PoolTimeout) -> StorageUnavailable:
     reason = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
     if getattr(cause, "pgcode", None) == DISK_FULL:
         return DiskFull(f"PostgreSQL's disk is full ({reason}); free some space, the work is tried again")
+    if getattr(cause, "pgcode", None) == QUERY_CANCELED:
+        return StatementTimedOut(f"PostgreSQL did not end a statement in time ({reason})")
     return StorageUnavailable(f"PostgreSQL is not reachable ({reason}); check the server and ARSIP_DATABASE_URL")

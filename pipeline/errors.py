@@ -22,8 +22,10 @@
     │   └── WorkerDied               whoever worked on it died, again and again
     └── TransientError               may pass: retried with backoff
         ├── StorageUnavailable       Postgres, the blob store or its disk
-        │   └── DiskFull
+        │   ├── DiskFull
+        │   └── StatementTimedOut    Postgres gave up a statement at its time limit
         ├── IndexUnavailable
+        ├── SearchTimedOut
         ├── QueueUnavailable         Redis
         ├── EngineFailed             the engine raised
         ├── EngineTimedOut           the child was killed at its deadline
@@ -142,8 +144,16 @@ class DiskFull(StorageUnavailable):
     code = "disk_full"
 
 
+class StatementTimedOut(StorageUnavailable):
+    code = "statement_timed_out"
+
+
 class IndexUnavailable(TransientError):
     code = "index_unavailable"
+
+
+class SearchTimedOut(TransientError):
+    code = "search_timed_out"
 
 
 class QueueUnavailable(TransientError):

@@ -5,8 +5,8 @@ import logging
 from sqlalchemy.orm import Session
 
 from pipeline.archive import Archive
+from pipeline.page_ranges import page_ranges
 from pipeline.settings import Settings
-from pipeline.stages.ingest import page_ranges
 from pipeline.states import DocumentStatus, Stage
 from pipeline.store import dead_letters, documents, stuck
 

@@ -158,6 +158,8 @@ class Settings(BaseSettings):
     """At most this share of a document's pages is read twice; of any document at least one page may be."""
     escalate_pages_per_day: Annotated[int, Field(ge=0)] = 10_000
     index_queue: QueueSettings = QueueSettings(priority=Priority.MEDIUM, time_limit=600, retries=3, min_backoff=15)
+    search_time_limit: Seconds = 30
+    """How long a search may take: one that matches nearly everything keeps the database busy."""
     queue_window: Annotated[int, Field(gt=0)] = 1000
     """At most about this many messages of one queue lie in Redis; the other jobs wait in Postgres."""
 

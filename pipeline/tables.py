@@ -39,7 +39,7 @@ class Base(DeclarativeBase):
         str: Text,
         datetime: DateTime(timezone=True),
         float: Double,
-        dict[str, Any]: JSONB,
+        dict[str, Any]: JSONB(none_as_null=True),
     }
 
 
@@ -108,7 +108,7 @@ class Reading:
     height: Mapped[float | None]
     unit: Mapped[str | None]
     text: Mapped[str | None]
-    words: Mapped[Any] = mapped_column(JSON, nullable=True, deferred=True)
+    words: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True, deferred=True)
     """A list of `[text, x0, y0, x1, y1, confidence]` in reading order."""
     engine: Mapped[str | None]
     engine_version: Mapped[str | None]
@@ -120,7 +120,7 @@ class Reading:
     """Of the raster that was recognised."""
     orientation: Mapped[int | None]
     """Degrees by which the page has to be turned clockwise for its text to stand upright."""
-    notes: Mapped[list[str] | None] = mapped_column(JSONB)
+    notes: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
     """What a person should know, such as a lowered resolution."""
     confidence: Mapped[float | None]
     quality: Mapped[float | None]
@@ -148,7 +148,7 @@ class Page(Reading, Base):
     """A pending page may have a reading all the same: of the engine before, until the new one has read it."""
     method: Mapped[str | None]
     """`text_layer`, `ocr` or `blank`."""
-    tables: Mapped[Any] = mapped_column(JSON, nullable=True, deferred=True)
+    tables: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True, deferred=True)
     """A list of tables; a table is a list of rows; a row is a list of cells (text or null)."""
     reused: Mapped[bool] = mapped_column(server_default=text("false"))
     """Whether the reading was taken from an equal page, and nothing was recognised."""

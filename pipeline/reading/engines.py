@@ -30,8 +30,7 @@ class Engines:
         """
         key = repr(spec)
         if key not in self._built:
-            with _translated(spec):
-                self._built[key] = build_engine(spec.name, spec.options, spec.languages.split("+"))
+            self._built[key] = _build(spec)
         return self._built[key]
 
     def opened(self, spec: EngineSpec) -> OcrEngine:
@@ -66,8 +65,14 @@ class Engines:
             EngineFailed: it gave up.
         """
         spec = EngineSpec(**engine)
+        fresh = _build(spec)
         with _translated(spec):
-            return asdict(self_test(build_engine(spec.name, spec.options, spec.languages.split("+"))))
+            return asdict(self_test(fresh))
+
+
+def _build(spec: EngineSpec) -> OcrEngine:
+    with _translated(spec):
+        return build_engine(spec.name, spec.options, spec.languages.split("+"))
 
 
 def _info(engine: OcrEngine) -> EngineInfo:

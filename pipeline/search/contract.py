@@ -126,6 +126,7 @@ class SearchIndex(ABC):
 
         Raises:
             IndexUnavailable: the backend cannot be reached.
+            SearchTimedOut: it took longer than the settings' `search_time_limit`.
         """
 
     @abstractmethod

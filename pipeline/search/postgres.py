@@ -14,7 +14,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
 from pipeline.database import Database
-from pipeline.errors import IndexUnavailable, StorageUnavailable
+from pipeline.errors import IndexUnavailable, SearchTimedOut, StatementTimedOut, StorageUnavailable
 from pipeline.search.contract import (
     IndexedDocument,
     IndexedPage,
@@ -80,12 +80,17 @@ _FILTERS = {
 class PostgresIndex(SearchIndex):
     name = "postgres"
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, time_limit: float) -> None:
+        """
+        Args:
+            time_limit: seconds that each statement of a search may take.
+        """
         self._database = database
+        self._time_limit = time_limit
 
     @classmethod
-    def connect(cls, settings: Settings, database: Database) -> Self:  # noqa: ARG003
-        return cls(database)
+    def connect(cls, settings: Settings, database: Database) -> Self:
+        return cls(database, time_limit=settings.search_time_limit)
 
     def upsert(self, document: IndexedDocument) -> None:
         configuration = configuration_of(document.languages)
@@ -121,6 +126,8 @@ class PostgresIndex(SearchIndex):
 
     def search(self, query: SearchQuery) -> SearchResults:
         with self._transaction() as session:
+            milliseconds = max(1, round(self._time_limit * 1000))
+            session.execute(text("SELECT set_config('statement_timeout', :limit, true)"), {"limit": str(milliseconds)})
             parsed = parse(session, query.text)
             if not parsed:
                 return SearchResults(documents=0)
@@ -140,6 +147,11 @@ class PostgresIndex(SearchIndex):
         try:
             with self._database.session() as session:
                 yield session
+        except StatementTimedOut as error:
+            raise SearchTimedOut(
+                f"the search took longer than {self._time_limit:g} s: narrow it down with more words or a filter, "
+                "or raise ARSIP_SEARCH_TIME_LIMIT"
+            ) from error
         except StorageUnavailable as error:
             raise IndexUnavailable(f"the search index is not reachable: {error}") from error
 

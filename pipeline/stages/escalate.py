@@ -7,7 +7,7 @@ from typing import Any
 from engines.quality import is_better, share_of_words
 from pipeline.reading.types import PageMethod, PageReading
 from pipeline.settings import Settings
-from pipeline.stages.recognition import Recognizer
+from pipeline.stages.recognition import Recognizer, Unread
 from pipeline.stages.work import Work
 from pipeline.states import Escalation, PageStatus, Stage
 from pipeline.store import documents, jobs, pages, readings, stuck
@@ -66,9 +66,8 @@ def escalate(work: Work) -> frozenset[str]:
     number = work.lease.first_page or 1
     with work.archive.blobs.local_copy(document.sha256) as path:
         (found,) = Recognizer.of(work, document, path).read([number])
-    if isinstance(found, tuple):
-        _, error = found
-        raise error
+    if isinstance(found, Unread):
+        raise found.error
     with work.document_locked() as (session, document):
         before = pages.one(session, document.id, number)
         if found.status == PageStatus.FAILED:

@@ -1,11 +1,11 @@
 """Ingest: find out what a document is, read the pages that carry good text, send the others to OCR."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import EngineFailed, NotInstalled, PermanentError, TransientError
+from pipeline.page_ranges import page_ranges
 from pipeline.reading.types import PageReading
 from pipeline.stages.recognition import CHILD_DIED
 from pipeline.stages.work import Work
@@ -45,15 +45,6 @@ def ingest(work: Work) -> frozenset[str]:
         added = jobs.add_ocr(session, document.id, document.ocr_queue, ranges)
         jobs.complete(session, work.lease)
         return frozenset({document.ocr_queue}) if added else documents.advance(session, document)
-
-
-def page_ranges(numbers: Iterable[int], size: int) -> Iterator[tuple[int, int]]:
-    """Page numbers in ascending order as ranges (first, last) of at most `size` pages that follow each other."""
-    for _, run in groupby(enumerate(numbers), key=lambda item: item[1] - item[0]):
-        consecutive = [number for _, number in run]
-        first, last = consecutive[0], consecutive[-1]
-        for start in range(first, last + 1, size):
-            yield start, min(start + size - 1, last)
 
 
 def _read(work: Work, path: Path, unread: Sequence[int], *, tables: bool) -> list[int]:

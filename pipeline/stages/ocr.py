@@ -3,7 +3,7 @@
 from pipeline.errors import TransientError
 from pipeline.reading.types import PageReading
 from pipeline.stages.escalate import send_if_weak
-from pipeline.stages.recognition import Recognizer
+from pipeline.stages.recognition import Recognizer, Unread
 from pipeline.stages.work import Work
 from pipeline.store import documents, jobs, pages
 
@@ -26,11 +26,10 @@ def recognize(work: Work) -> frozenset[str]:
     queues: frozenset[str] = frozenset()
     with work.archive.blobs.local_copy(document.sha256) as path:
         for found in Recognizer.of(work, document, path).read(unread):
-            if isinstance(found, PageReading):
-                queues |= send_if_weak(work, found) or _saved(work, found)
+            if isinstance(found, Unread):
+                failures[found.number] = found.error
             else:
-                number, error = found
-                failures[number] = error
+                queues |= send_if_weak(work, found) or _saved(work, found)
     if failures and (work.lease.quarantined or not work.last_try):
         raise next(iter(failures.values()))
     with work.document_locked() as (session, document):

@@ -16,6 +16,18 @@ LAST_RESORT_SCALE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A page that could not be read this time, and why it is worth another try."""
+
+    number: int
+    error: TransientError
+
+    @classmethod
+    def because(cls, error: TransientError, number: int) -> "Unread":
+        return cls(number, error.about(f"page {number}"))
+
+
+@dataclass(frozen=True, slots=True)
 class Recognizer:
     """Reads pages of one document for one job."""
 
@@ -39,15 +51,13 @@ class Recognizer:
             scale=LAST_RESORT_SCALE if work.lease.quarantined and work.last_try else 1.0,
         )
 
-    def read(self, numbers: Sequence[int]) -> Iterator[PageReading | tuple[int, TransientError]]:
-        """A reading of each page, or the error for which it is worth another try, as they come."""
+    def read(self, numbers: Sequence[int]) -> Iterator[PageReading | Unread]:
+        """What becomes of each page, as they come."""
         for start in range(0, len(numbers), self.batch_size):
             end = start + self.batch_size
             yield from self._read_batch(numbers[start:end], ahead=numbers[end : end + self.batch_size])
 
-    def _read_batch(
-        self, numbers: Sequence[int], ahead: Sequence[int]
-    ) -> Iterator[PageReading | tuple[int, TransientError]]:
+    def _read_batch(self, numbers: Sequence[int], ahead: Sequence[int]) -> Iterator[PageReading | Unread]:
         to_recognize: list[Drawing] = []
         for number in numbers:
             drawn = self._drawn(number)
@@ -62,12 +72,12 @@ class Recognizer:
             yield from self._recognized(to_recognize, ahead if self.batch_size > 1 else ())
         except (*CHILD_DIED, EngineFailed) as error:
             if len(to_recognize) == 1:
-                yield to_recognize[0].number, error.about(f"page {to_recognize[0].number}")
+                yield Unread.because(error, to_recognize[0].number)
                 return
             for drawing in to_recognize:
                 yield from self._read_batch([drawing.number], ())
 
-    def _drawn(self, number: int) -> Drawing | PageReading | tuple[int, TransientError]:
+    def _drawn(self, number: int) -> Drawing | PageReading | Unread:
         """The picture that is to be recognised, or what is known of the page already."""
         try:
             drawing = self.work.reader.draw_page(
@@ -76,7 +86,7 @@ class Recognizer:
         except PermanentError as error:
             return self.work.failed_page(number, error)
         except CHILD_DIED as error:
-            return number, error.about(f"page {number}")
+            return Unread.because(error, number)
         if drawing.blank:
             return drawing.blank
         if not self.work.archive.settings.reuse_results:

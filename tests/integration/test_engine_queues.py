@@ -13,7 +13,6 @@ from reportlab.pdfgen.canvas import Canvas
 from sqlalchemy import text
 
 from pipeline.archive import Archive, open_archive
-from pipeline.errors import ArsipError
 from pipeline.intake.intake import Intake
 from pipeline.queue_status import queue_status
 from pipeline.recovery import recover
@@ -22,9 +21,10 @@ from pipeline.sandbox.reader import DocumentReader, open_reader
 from pipeline.sandbox.sandbox import Sandbox, SandboxLimits
 from pipeline.settings import Settings
 from pipeline.stages.runner import JobRunner
-from pipeline.store import dead_letters, documents, jobs, pages, readings, stats, workers
+from pipeline.store import dead_letters, documents, pages, readings, stats, workers
 from pipeline.tables import Page
 from tests.factories import LETTER, RICH, letter_picture, letter_pictures, save_pdf, save_scan, take_in
+from tests.jobs import drain, waiting
 
 Opened = Callable[..., Archive]
 POINTS = 72 / 200
@@ -49,27 +49,6 @@ def opened(settings: Settings, database_url: str) -> Iterator[Opened]:
             return stack.enter_context(open_archive(Settings.model_validate(values), database_url))
 
         yield open_with
-
-
-def drain(archive: Archive, reader: DocumentReader | None = None) -> list[ArsipError]:
-    """Run jobs as workers do, until none is left; returns what they raised."""
-    raised: list[ArsipError] = []
-    with closing(reader or open_reader(archive.settings)) as used:
-        runner = JobRunner(archive, used, ring=lambda _: None, worker="test")
-        while found := waiting(archive):
-            for job_id in found:
-                try:
-                    runner.run(job_id)
-                except ArsipError as error:
-                    raised.append(error)
-    return raised
-
-
-def waiting(archive: Archive) -> list[int]:
-    with archive.database.session() as session:
-        session.execute(text("UPDATE jobs SET not_before = NULL, rung_at = NULL WHERE status = 'PENDING'"))
-        queues = archive.settings.queues
-        return [job_id for queue in queues for job_id in jobs.take_waiting(session, queue, 100, again_after=0)]
 
 
 def page(archive: Archive, document_id: int, number: int = 1) -> Page:

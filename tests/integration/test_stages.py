@@ -1,6 +1,5 @@
 """The way of a document through its stages, without a broker: real Postgres, blobs, sandbox, Tesseract and search."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +9,6 @@ from sqlalchemy import text
 
 from pipeline.archive import Archive
 from pipeline.errors import (
-    ArsipError,
     CorruptDocument,
     EncryptedDocument,
     EngineCrashed,
@@ -20,7 +18,7 @@ from pipeline.errors import (
     WorkerDied,
 )
 from pipeline.reading.types import DocumentInfo, PageReading
-from pipeline.sandbox.reader import DocumentReader
+from pipeline.sandbox.reader import TASKS, DocumentReader, open_reader
 from pipeline.sandbox.sandbox import Sandbox, SandboxLimits
 from pipeline.search.contract import IndexedDocument, SearchQuery
 from pipeline.search.postgres import PostgresIndex
@@ -29,48 +27,7 @@ from pipeline.states import PageStatus, Stage
 from pipeline.store import documents, jobs, pages, stuck
 from pipeline.tables import Document, Page
 from tests.factories import RICH, letter_picture, letter_pictures, save_pdf, save_scan, take_in
-
-HEALTHY = "pipeline.reading.tasks:tasks"
-
-Drain = Callable[..., list[ArsipError]]
-
-
-@pytest.fixture
-def drain(archive: Archive) -> Drain:
-    return lambda tasks=HEALTHY: run_all(archive, tasks)
-
-
-def run_all(archive: Archive, tasks: str, *, until: str = "") -> list[ArsipError]:
-    """Run jobs as workers do, until none is left or only those of a queue are; returns what they raised."""
-    raised: list[ArsipError] = []
-    while found := waiting(archive, before=until):
-        raised += run(archive, found, tasks)
-    return raised
-
-
-def run(archive: Archive, job_ids: list[int], tasks: str = HEALTHY) -> list[ArsipError]:
-    raised: list[ArsipError] = []
-    with closing(Sandbox(tasks, SandboxLimits(memory_mb=3072, max_pages=100))) as sandbox:
-        runner = JobRunner(
-            archive, DocumentReader(lambda _: sandbox, archive.settings), ring=lambda _: None, worker="test"
-        )
-        for job_id in job_ids:
-            try:
-                runner.run(job_id)
-            except ArsipError as error:
-                raised.append(error)
-    return raised
-
-
-def waiting(archive: Archive, *, before: str = "") -> list[int]:
-    with archive.database.session() as session:
-        session.execute(text("UPDATE jobs SET not_before = NULL, rung_at = NULL WHERE status = 'PENDING'"))
-        return [
-            job_id
-            for queue in archive.settings.queues
-            if not before or not queue.startswith(before)
-            for job_id in jobs.take_waiting(session, queue, 100, again_after=0)
-        ]
+from tests.jobs import drain, reader_of, run, waiting
 
 
 def stored(archive: Archive) -> tuple[Document, list[Page]]:
@@ -85,9 +42,9 @@ def quarantined(archive: Archive) -> list[tuple[int, int, str]]:
         return [(first, last, status) for first, last, status in session.execute(query)]
 
 
-def test_a_scan_is_read_numbered_and_found(archive: Archive, drain: Drain, tmp_path: Path) -> None:
+def test_a_scan_is_read_numbered_and_found(archive: Archive, tmp_path: Path) -> None:
     take_in(archive, save_scan(tmp_path / "surat.png"))
-    assert drain() == []
+    assert drain(archive) == []
 
     document, (page,) = stored(archive)
     assert (document.status, document.full_text_indexed) == ("PROCESSED", True)
@@ -106,9 +63,9 @@ def test_a_scan_is_read_numbered_and_found(archive: Archive, drain: Drain, tmp_p
     assert (hit.document_id, hit.page) == (document.id, 1)
 
 
-def test_a_mixed_pdf_is_read_page_by_page(archive: Archive, drain: Drain, tmp_path: Path) -> None:
+def test_a_mixed_pdf_is_read_page_by_page(archive: Archive, tmp_path: Path) -> None:
     take_in(archive, save_pdf(tmp_path / "mixed.pdf", RICH, letter_picture(), ()))
-    assert drain() == []
+    assert drain(archive) == []
 
     document, found = stored(archive)
     assert document.status == "PROCESSED"
@@ -122,11 +79,11 @@ def test_a_mixed_pdf_is_read_page_by_page(archive: Archive, drain: Drain, tmp_pa
     assert 0 < word[2] < word[4] < found[1].height
 
 
-def test_a_document_that_cannot_be_opened_fails_for_good(archive: Archive, drain: Drain, tmp_path: Path) -> None:
+def test_a_document_that_cannot_be_opened_fails_for_good(archive: Archive, tmp_path: Path) -> None:
     path = save_pdf(tmp_path / "cut.pdf", RICH)
     path.write_bytes(path.read_bytes()[:200])
     take_in(archive, path)
-    (error,) = drain()
+    (error,) = drain(archive)
     assert error.code == "corrupt_document"
 
     document, found = stored(archive)
@@ -142,10 +99,10 @@ def test_a_document_that_cannot_be_opened_fails_for_good(archive: Archive, drain
     ],
 )
 def test_a_page_that_kills_its_child_fails_alone(
-    archive: Archive, drain: Drain, tmp_path: Path, tasks: str, code: str, words: str
+    archive: Archive, tmp_path: Path, tasks: str, code: str, words: str
 ) -> None:
     take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(3)))
-    *retried, given_up = drain(tasks)
+    *retried, given_up = drain(archive, reader_of(archive, tasks))
     assert all(isinstance(error, TransientError) for error in retried)
     assert isinstance(given_up, RetriesExhausted)
 
@@ -162,18 +119,16 @@ def test_a_page_that_hangs_is_stopped_at_its_deadline(archive: Archive, tmp_path
     hasty = archive.settings.model_copy(update={"page_time_limit": 6.0})
     archive = Archive(hasty, archive.database, archive.blobs, archive.index)
     take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(2)))
-    assert run_all(archive, "tests.failing_tasks:engine_hang")[0].code == "engine_timed_out"
+    assert drain(archive, reader_of(archive, "tests.failing_tasks:engine_hang"))[0].code == "engine_timed_out"
 
     document, read = stored(archive)
     assert document.status == "PARTIAL"
     assert [page.failure_code for page in read] == [None, "engine_timed_out"]
 
 
-def test_a_page_too_heavy_for_its_child_is_read_at_a_lower_resolution(
-    archive: Archive, drain: Drain, tmp_path: Path
-) -> None:
+def test_a_page_too_heavy_for_its_child_is_read_at_a_lower_resolution(archive: Archive, tmp_path: Path) -> None:
     take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(3)))
-    drain("tests.failing_tasks:engine_memory_hunger_at_full_resolution")
+    drain(archive, reader_of(archive, "tests.failing_tasks:engine_memory_hunger_at_full_resolution"))
 
     document, found = stored(archive)
     assert document.status == "PROCESSED"
@@ -188,7 +143,7 @@ def test_a_job_that_kills_its_workers_is_split_and_only_the_guilty_page_is_given
     archive: Archive, tmp_path: Path
 ) -> None:
     take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(2)))
-    run_all(archive, HEALTHY, until="ocr")
+    drain(archive, before="ocr")
 
     def die(job_id: int) -> None:
         """Leave the job as a worker does that the system kills."""
@@ -201,13 +156,14 @@ def test_a_job_that_kills_its_workers_is_split_and_only_the_guilty_page_is_given
     (shared,) = waiting(archive)
     for _ in range(archive.settings.quarantine_after_deaths):
         die(shared)
-    assert run(archive, [shared]) == []
+    with closing(open_reader(archive.settings)) as reader:
+        assert run(archive, [shared], reader) == []
     assert quarantined(archive) == [(1, 1, "PENDING"), (2, 2, "PENDING")]
 
     _, guilty = waiting(archive)
     for _ in range(2):
         die(guilty)
-    (error,) = run_all(archive, HEALTHY)
+    (error,) = drain(archive)
     assert error.code == "worker_died"
     assert error.facts == {"signal": "SIGKILL", "peak_memory_mb": 512}
     document, found = stored(archive)
@@ -225,35 +181,35 @@ def test_a_document_whose_inspection_kills_its_workers_fails_with_the_reason(arc
         with archive.database.session() as session:
             assert jobs.claim(session, job_id, "host:1", 60)
             jobs.bury(session, "host:1", WorkerDied("worker host:1 was killed by SIGKILL"))
-    (error,) = run_all(archive, HEALTHY)
+    (error,) = drain(archive)
     assert error.code == "worker_died"
     document, _ = stored(archive)
     assert (document.status, document.failure_code) == ("FAILED", "worker_died")
     assert "3 workers died in its ingest job" in document.failure_reason
 
 
-def test_a_text_layer_that_kills_its_child_is_left_to_ocr(archive: Archive, drain: Drain, tmp_path: Path) -> None:
+def test_a_text_layer_that_kills_its_child_is_left_to_ocr(archive: Archive, tmp_path: Path) -> None:
     take_in(archive, save_pdf(tmp_path / "text.pdf", RICH, RICH, RICH))
-    drain("tests.failing_tasks:text_layer_segfault")
+    drain(archive, reader_of(archive, "tests.failing_tasks:text_layer_segfault"))
     document, found = stored(archive)
     assert document.status == "PROCESSED"
     assert [page.method for page in found] == ["text_layer", "ocr", "text_layer"]
 
 
-def test_a_document_that_kills_every_child_fails_with_the_cause(archive: Archive, drain: Drain, tmp_path: Path) -> None:
+def test_a_document_that_kills_every_child_fails_with_the_cause(archive: Archive, tmp_path: Path) -> None:
     take_in(archive, save_pdf(tmp_path / "text.pdf", RICH))
-    first, last = drain("tests.failing_tasks:inspect_segfault")
+    first, last = drain(archive, reader_of(archive, "tests.failing_tasks:inspect_segfault"))
     assert isinstance(first, EngineCrashed)
     assert isinstance(last, RetriesExhausted)
     document, _ = stored(archive)
     assert (document.status, document.failure_code) == ("FAILED", "engine_crashed")
 
 
-def test_when_every_page_fails_so_does_the_document(archive: Archive, drain: Drain, tmp_path: Path) -> None:
+def test_when_every_page_fails_so_does_the_document(archive: Archive, tmp_path: Path) -> None:
     take_in(archive, save_scan(tmp_path / "scan.png"))
     with archive.database.session() as session:
         session.execute(text("UPDATE documents SET languages = 'xxx'"))
-    drain()
+    drain(archive)
     document, (page,) = stored(archive)
     assert (document.status, document.failure_code) == ("FAILED", "all_pages_failed")
     assert page.failure_code == "language_unavailable"
@@ -262,9 +218,7 @@ def test_when_every_page_fails_so_does_the_document(archive: Archive, drain: Dra
     assert archive.index.search(SearchQuery("pemeliharaan")).documents == 0
 
 
-def test_whoever_stores_the_last_page_moves_the_document_on_once(
-    archive: Archive, drain: Drain, tmp_path: Path
-) -> None:
+def test_whoever_stores_the_last_page_moves_the_document_on_once(archive: Archive, tmp_path: Path) -> None:
     take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(2)))
     (job_id,) = waiting(archive)
     with archive.database.session() as session:
@@ -287,25 +241,25 @@ def test_whoever_stores_the_last_page_moves_the_document_on_once(
         assert session.scalar(text("SELECT count(*) FROM jobs WHERE stage = 'index'")) == 1
 
 
-def test_reprocessing_starts_from_the_original(archive: Archive, drain: Drain, tmp_path: Path) -> None:
+def test_reprocessing_starts_from_the_original(archive: Archive, tmp_path: Path) -> None:
     take_in(archive, save_scan(tmp_path / "scan.png"))
-    drain("tests.failing_tasks:inspect_segfault")
+    drain(archive, reader_of(archive, "tests.failing_tasks:inspect_segfault"))
     assert stored(archive)[0].status == "FAILED"
     with archive.database.session() as session:
         documents.reset(session, stored(archive)[0].id)
-    assert drain() == []
+    assert drain(archive) == []
     document, _ = stored(archive)
     assert (document.status, document.failure_code, document.failure_reason) == ("PROCESSED", None, None)
 
 
 def test_reprocessing_a_document_that_cannot_be_opened_any_more_fails_with_the_cause(
-    archive: Archive, drain: Drain, tmp_path: Path
+    archive: Archive, tmp_path: Path
 ) -> None:
     take_in(archive, save_pdf(tmp_path / "text.pdf", RICH))
-    assert drain() == []
+    assert drain(archive) == []
     with archive.database.session() as session:
         documents.reset(session, stored(archive)[0].id)
-    drain("tests.failing_tasks:inspect_segfault")
+    drain(archive, reader_of(archive, "tests.failing_tasks:inspect_segfault"))
     document, _ = stored(archive)
     assert (document.status, document.failure_code) == ("FAILED", "engine_crashed")
 
@@ -318,7 +272,7 @@ def test_a_worker_that_stops_hands_its_job_back_uncounted(archive: Archive, tmp_
             runner.stop()
             return super().inspect(path, seconds=seconds)
 
-    sandbox = Sandbox(HEALTHY, SandboxLimits(memory_mb=3072, max_pages=100))
+    sandbox = Sandbox(TASKS, SandboxLimits(memory_mb=3072, max_pages=100))
     runner = JobRunner(archive, StoppingReader(lambda _: sandbox, archive.settings), ring=lambda _: None, worker="test")
     (job_id,) = waiting(archive)
     runner.run(job_id)
@@ -328,9 +282,9 @@ def test_a_worker_that_stops_hands_its_job_back_uncounted(archive: Archive, tmp_
     assert tuple(row) == ("PENDING", 0)
 
 
-def test_encrypted_documents_are_told_apart(archive: Archive, drain: Drain, corpus: Path) -> None:
+def test_encrypted_documents_are_told_apart(archive: Archive, corpus: Path) -> None:
     take_in(archive, corpus / "hostile/pypdf/r6-user-password.pdf")
-    (error,) = drain()
+    (error,) = drain(archive)
     assert isinstance(error, EncryptedDocument)
     assert "password" in str(error)
 
@@ -340,15 +294,13 @@ class _IndexIsAway(PostgresIndex):
         raise IndexUnavailable("the index is away\0")
 
 
-def test_a_final_document_whose_index_cannot_be_made_anew_stays_what_it_is(
-    archive: Archive, drain: Drain, tmp_path: Path
-) -> None:
+def test_a_final_document_whose_index_cannot_be_made_anew_stays_what_it_is(archive: Archive, tmp_path: Path) -> None:
     take_in(archive, save_pdf(tmp_path / "text.pdf", RICH))
-    assert drain() == []
+    assert drain(archive) == []
     with archive.database.session() as session:
         stuck.restart(session, stored(archive)[0].id, Stage.INDEX, "index", [(None, None)])
-    away = Archive(archive.settings, archive.database, archive.blobs, _IndexIsAway(archive.database))
-    *_, last = run_all(away, HEALTHY)
+    away = Archive(archive.settings, archive.database, archive.blobs, _IndexIsAway(archive.database, time_limit=30))
+    *_, last = drain(away)
     assert isinstance(last, RetriesExhausted)
     assert stored(archive)[0].status == "PROCESSED"
     with archive.database.session() as session:
@@ -369,7 +321,7 @@ def test_a_worker_that_fails_after_another_took_its_job_changes_nothing(archive:
             return super().inspect(path, seconds=seconds)
 
     (job_id,) = waiting(archive)
-    with closing(Sandbox(HEALTHY, SandboxLimits(memory_mb=3072, max_pages=100))) as sandbox:
+    with closing(Sandbox(TASKS, SandboxLimits(memory_mb=3072, max_pages=100))) as sandbox:
         runner = JobRunner(archive, LateReader(lambda _: sandbox, archive.settings), ring=lambda _: None, worker="test")
         with pytest.raises(CorruptDocument):
             runner.run(job_id)

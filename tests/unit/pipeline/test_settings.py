@@ -40,3 +40,8 @@ def test_a_wrong_url_is_refused_without_being_printed(url: str) -> None:
 def test_secrets_are_not_printed() -> None:
     settings = Settings.model_validate({"database_url": "postgresql://arsip:secret-word@host/x"})
     assert "secret-word" not in repr(settings)
+
+
+def test_an_ocr_queue_that_is_named_with_the_prefix_is_refused_with_what_to_write() -> None:
+    with pytest.raises(ValidationError, match=r"'ocr\.tesseract': leave out 'ocr\.'"):
+        Settings.model_validate({"ocr_queues": {"ocr.tesseract": {}}})

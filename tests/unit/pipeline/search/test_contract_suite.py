@@ -89,7 +89,7 @@ Check = Callable[[SearchIndexContract, SearchIndex], None]
 def test_a_fault_is_found(database: Database, fault: type[PostgresIndex], check: Check) -> None:
     suite = SearchIndexContract()
     suite.store = lambda document: store_document(database, document)  # type: ignore[method-assign]
-    index = fault(database)
+    index = fault(database, time_limit=30)
     for document in (LETTER, INVOICE):
         suite.put(index, document)
     with pytest.raises((AssertionError, ValueError, StopIteration)):

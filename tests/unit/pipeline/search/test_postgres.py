@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from pipeline.database import Database
-from pipeline.errors import IndexUnavailable
+from pipeline.errors import IndexUnavailable, SearchTimedOut
 from pipeline.search.contract import IndexedDocument, IndexedPage, SearchQuery
 from pipeline.search.postgres import PostgresIndex, _statement
 from pipeline.search.query import parse
@@ -27,7 +27,7 @@ def document(*pages: str, languages: tuple[str, ...] = ("ind", "eng")) -> Indexe
 
 @pytest.fixture
 def index(database: Database) -> PostgresIndex:
-    index = PostgresIndex(database)
+    index = PostgresIndex(database, time_limit=30)
     put(index, database, document("daftar mesin pemotong kertas"))
     return index
 
@@ -96,10 +96,19 @@ def test_the_planner_takes_the_gin_index(index: PostgresIndex, database: Databas
         assert "Seq Scan on search_pages" not in plan, f"{typed}:\n{plan}"
 
 
+def test_a_search_that_takes_too_long_is_given_up_with_what_to_do(database: Database) -> None:
+    hasty = PostgresIndex(database, time_limit=0.2)
+    with database.session() as holder:
+        holder.execute(text("LOCK TABLE search_pages IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(SearchTimedOut, match=r"longer than 0\.2 s.*ARSIP_SEARCH_TIME_LIMIT"):
+            hasty.search(SearchQuery("mesin"))
+    assert hasty.search(SearchQuery("mesin")).documents == 0
+
+
 @pytest.mark.parametrize("call", ["search", "upsert", "delete"])
 def test_postgres_away_is_said(call: str) -> None:
     away = Database("postgresql://nobody@127.0.0.1:1/nothing")
-    index = PostgresIndex(away)
+    index = PostgresIndex(away, time_limit=30)
     calls = {
         "search": lambda: index.search(SearchQuery("mesin")),
         "upsert": lambda: index.upsert(document("mesin")),
