@@ -124,7 +124,7 @@ class Report:
             write_json({"document": as_row(document)})
             return
         number = f"  [cyan]{escape(document.extracted_doc_number)}[/cyan]" if document.extracted_doc_number else ""
-        pages = f"{document.page_count} pages" if document.page_count else ""
+        pages = f"{document.page_count} page{'s' if document.page_count > 1 else ''}" if document.page_count else ""
         reason = f"  {escape(document.failure_reason)}" if document.failure_reason else ""
         self.console.print(
             f"{status_text(document.status)}  document {document.id}  {escape(document.name)}  {pages}{number}{reason}"
