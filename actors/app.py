@@ -11,7 +11,7 @@ from dramatiq.worker import Worker
 
 from actors.workbench import open_workbench
 from pipeline.logs import configure_logging
-from pipeline.settings import Settings
+from pipeline.settings import read_settings
 
 
 class _CloseAfterShutdown(Middleware):
@@ -26,7 +26,7 @@ class _CloseAfterShutdown(Middleware):
 
 def setup() -> None:
     """Build the broker with all actors and make it dramatiq's own; called by dramatiq once in each process."""
-    settings = Settings()
+    settings = read_settings()
     configure_logging(settings.log_level)
     resources = ExitStack()
     bench = resources.enter_context(open_workbench(settings, _CloseAfterShutdown(resources)))

@@ -8,7 +8,7 @@ from periodiq import PeriodiqMiddleware, cron
 
 from actors.recovery import Recovery
 from actors.stages import PRIORITIES
-from pipeline.settings import Priority
+from pipeline.queue_settings import Priority
 
 QUEUE = "periodic"
 EVERY_MINUTE = "* * * * *"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pipeline.errors import ConfigurationError, StorageUnavailable
 from pipeline.logs import configure_logging
-from pipeline.settings import Settings
+from pipeline.settings import Settings, read_settings
 
 EXIT_UNAVAILABLE = 69
 """EX_UNAVAILABLE of sysexits.h: a server is away, or the worker's threads died; starting again may help."""
@@ -22,10 +22,10 @@ def exit_code_of(name: str, run: Callable[[Settings], int]) -> int:
         name: of the process, as in `arsip worker`.
     """
     try:
-        settings = Settings()
+        settings = read_settings()
         configure_logging(settings.log_level)
         return run(settings)
-    except (ConfigurationError, ValueError) as error:
+    except ConfigurationError as error:
         print(f"arsip {name}: {error}", file=sys.stderr)  # noqa: T201
         return EXIT_CONFIGURATION
     except StorageUnavailable as error:

@@ -7,7 +7,8 @@ from dramatiq.brokers.redis import RedisBroker
 
 from actors.doorbell import actor_name
 from pipeline.errors import PermanentError
-from pipeline.settings import Priority, QueueSettings, Settings
+from pipeline.queue_settings import Priority, QueueSettings
+from pipeline.settings import Settings
 
 PRIORITIES = {Priority.HIGH: 0, Priority.MEDIUM: 50, Priority.LOW: 100}
 

@@ -35,6 +35,11 @@ def write_json(thing: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def counted(number: int, thing: str) -> str:
+    """Such as `1 page` or `2,000 pages`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def status_text(status: str) -> str:
     style = STATUS_STYLES.get(status, "cyan")
     return f"[{style}]{status}[/{style}]"

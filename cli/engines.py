@@ -12,9 +12,10 @@ from cli.console import JsonOption, out, write_json
 from engines.registry import engine_names
 from engines.types import ENOUGH
 from pipeline.errors import ArsipError, ConfigurationError
+from pipeline.queue_settings import OcrQueueSettings
 from pipeline.reading.types import EngineSpec
 from pipeline.sandbox.reader import DESCRIBE_SECONDS, DocumentReader, open_reader
-from pipeline.settings import OcrQueueSettings, Settings
+from pipeline.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="See which OCR engines there are, and whether they work.")
 

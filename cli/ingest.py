@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from actors.supervisor import Supervisor
-from cli.console import JsonOption, complain, err, out, status_text, write_json
+from cli.console import JsonOption, complain, counted, err, out, status_text, write_json
 from cli.session import Session, open_session
 from cli.watch import ProgressDisplay, Watch, as_row, duration
 from cli.worker import available_cpus
@@ -77,9 +77,10 @@ def waiting(session: Session, workers: int | None, report: "Report") -> Iterator
     settings = session.archive.settings
     count = workers if workers is not None else available_cpus() if settings.database_url is None else 0
     log = settings.home / "logs" / "worker.log"
+    console = report.console if report.console.is_terminal and not report.json else err()
     with (
         Supervisor(session.archive.database, count, log=log, grace=settings.worker_grace_seconds) as supervisor,
-        ProgressDisplay(report.console if report.console.is_terminal else err(), quiet=report.json) as display,
+        ProgressDisplay(console, quiet=report.json) as display,
     ):
         report.display = display
         yield Watch(session.archive, session.doorbell, supervisor, report.document, display)
@@ -124,7 +125,7 @@ class Report:
             write_json({"document": as_row(document)})
             return
         number = f"  [cyan]{escape(document.extracted_doc_number)}[/cyan]" if document.extracted_doc_number else ""
-        pages = f"{document.page_count} page{'s' if document.page_count > 1 else ''}" if document.page_count else ""
+        pages = counted(document.page_count, "page") if document.page_count else ""
         reason = f"  {escape(document.failure_reason)}" if document.failure_reason else ""
         self.console.print(
             f"{status_text(document.status)}  document {document.id}  {escape(document.name)}  {pages}{number}{reason}"
@@ -140,12 +141,13 @@ class Report:
                 summary |= {"documents": ended, "pages": self._pages, "seconds": elapsed and round(elapsed, 2)}
             write_json({"summary": summary})
             return
-        counted = ", ".join(f"{count} {outcome}" for outcome, count in files.items() if count)
-        self.console.print(f"[bold]{self._files.total()} files[/bold]: {counted or 'nothing found'}")
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in files.items() if count)
+        self.console.print(f"[bold]{counted(self._files.total(), 'file')}[/bold]: {outcomes or 'nothing found'}")
         if waited and elapsed:
             states = ", ".join(f"{count} {status}" for status, count in sorted(ended.items()))
             rate = f"{self._pages / elapsed:.1f} pages/s"
-            self.console.print(f"[bold]{self._documents.total()} documents[/bold]: {states or 'nothing to do'}")
-            self.console.print(f"[bold]{self._pages} pages[/bold] in {duration(elapsed)} ({rate})")
+            documents = counted(self._documents.total(), "document")
+            self.console.print(f"[bold]{documents}[/bold]: {states or 'nothing to do'}")
+            self.console.print(f"[bold]{counted(self._pages, 'page')}[/bold] in {duration(elapsed)} ({rate})")
         elif self._files[IntakeOutcome.ACCEPTED]:
             self.console.print("The documents wait for workers: `arsip worker` starts some on this machine.")

@@ -5,13 +5,12 @@ import sys
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from cli import database, documents, engines, ingest, queue, reconcile, scheduler, search, stats, worker
 from cli.console import complain
 from pipeline.errors import ArsipError, ConfigurationError, TransientError
 from pipeline.logs import configure_logging
-from pipeline.settings import Settings
+from pipeline.settings import read_settings
 
 EXIT_FAILED = 1
 EXIT_UNAVAILABLE = 69
@@ -36,7 +35,7 @@ def _settings(
     context: typer.Context,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to standard error.")] = False,
 ) -> None:
-    settings = Settings()
+    settings = read_settings()
     configure_logging("DEBUG" if verbose else "WARNING")
     context.obj = settings
 
@@ -63,11 +62,6 @@ def run() -> None:
     except KeyboardInterrupt:
         complain("stopped")
         sys.exit(EXIT_INTERRUPTED)
-    except ValidationError as error:
-        for fault in error.errors():
-            setting = "ARSIP_" + "__".join(map(str, fault["loc"])).upper()
-            complain(f"{setting}: {fault['msg'].removeprefix('Value error, ')}")
-        sys.exit(EXIT_CONFIGURATION)
     except ArsipError as error:
         complain(f"{error} [{error.code}]")
         sys.exit(_exit_code(error))

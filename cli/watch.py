@@ -1,5 +1,6 @@
 """Waits for documents to end, with a progress display, while workers of this machine do the work."""
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -7,12 +8,14 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from actors.doorbell import Doorbell
 from actors.supervisor import Supervisor
 from pipeline.archive import Archive
 from pipeline.errors import QueueUnavailable, StorageUnavailable
+from pipeline.queue_status import queue_status
 from pipeline.stack import ensure_running
 from pipeline.store import documents
 from pipeline.tables import Document
@@ -23,6 +26,8 @@ BATCH = 2000
 RING_EVERY = 5.0
 PATIENCE = 30.0
 """Seconds for which a server may be away before the command gives up."""
+HINT_AFTER = 10.0
+"""Seconds that workers have to tell of themselves."""
 PLAIN_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -53,6 +58,7 @@ class Watch:
         self._pages_done = 0
         self._next_poll = self._next_ring = 0.0
         self._well_at = time.monotonic()
+        self._hint_at = self._well_at + HINT_AFTER
 
     def add(self, document_id: int) -> None:
         if document_id not in self._ended:
@@ -74,6 +80,8 @@ class Watch:
                 self._doorbell.check()
                 self._doorbell.ring_all()
             self._poll()
+            if now >= self._hint_at:
+                self._hint_at = math.inf if self._hint() else now + HINT_AFTER
             self._well_at = time.monotonic()
         except (StorageUnavailable, QueueUnavailable):
             # A server that restarts is back soon; the workers wait for it too.
@@ -108,6 +116,15 @@ class Watch:
             pages_done=done,
             pages=self._pages_done + progress.pages_known + self._expected_pages(waiting),
         )
+
+    def _hint(self) -> bool:
+        """Say so if nobody takes some of the jobs that wait; whether it was said."""
+        unserved = [one.queue for one in queue_status(self._database, self._settings) if one.is_unserved]
+        if unserved:
+            self._display.say(
+                f"no worker takes {', '.join(unserved)}: documents wait until `arsip worker` runs somewhere"
+            )
+        return bool(unserved)
 
     def _expected_pages(self, uncounted: int) -> int:
         """Pages of documents that nobody has looked into: as many as those that ended had on average."""
@@ -157,6 +174,9 @@ class ProgressDisplay:
         elif not self._quiet and time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + PLAIN_EVERY
             self._console.print(f"{documents_done} of {documents} documents, {pages_done} of {pages} pages, {note}")
+
+    def say(self, text: str) -> None:
+        self._console.print(f"[yellow]{escape(text)}[/yellow]", soft_wrap=True)
 
     @property
     def elapsed(self) -> float:

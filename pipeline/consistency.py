@@ -41,7 +41,10 @@ class Consistency:
         indexed = self._archive.index.pages([document.id for document in found])
         for document in found:
             if not self._archive.blobs.has(document.sha256):
-                logger.error("document %d: its original is missing; ingest the file again", document.id)
+                logger.error(
+                    "document %d: its original is missing; `arsip ingest --rehash` its file stores it again",
+                    document.id,
+                )
             if document.status.final and not document.is_indexed_as(indexed.get(document.id, frozenset())):
                 self._mend_index(document)
         self._last_id = found[-1].id if len(found) == DOCUMENTS else 0

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.database import Database
-from pipeline.settings import OcrQueueSettings, Settings
+from pipeline.queue_settings import OcrQueueSettings
+from pipeline.settings import Settings
 from pipeline.states import JobStatus
 from pipeline.store import queues, workers
 

@@ -14,8 +14,8 @@ from pipeline.errors import PermanentError
 from pipeline.intake.results import left_out
 from pipeline.intake.taking import storable, take
 from pipeline.intake.walk import Found, Step, walk
-from pipeline.states import DocumentStatus, PageStatus
-from pipeline.store import check, pages
+from pipeline.states import DocumentStatus
+from pipeline.store import check
 from pipeline.store import intake as store
 from pipeline.store.check import Checked
 
@@ -120,16 +120,8 @@ class _Batch:
         if not document.is_indexed_as(indexed):
             return finding(Verdict.INDEX_DIFFERS, None, "the search index differs; recovery makes it anew")
         if document.status == DocumentStatus.PARTIAL:
-            code, reason = self._failed_pages(document)
-            return finding(Verdict.PARTIAL, code, reason)
+            return finding(Verdict.PARTIAL, document.failure_code, document.failure_reason)
         return finding(Verdict.ARCHIVED, None, None)
-
-    def _failed_pages(self, document: Checked) -> tuple[str | None, str]:
-        with self._archive.database.session() as session:
-            failed = [page for page in pages.listed(session, document.id) if page.status == PageStatus.FAILED]
-        numbers = ", ".join(str(page.number) for page in failed[:10]) + (", ..." if len(failed) > 10 else "")
-        word = "page" if len(failed) == 1 else "pages"
-        return failed[0].failure_code, f"{word} {numbers} of {document.page_count} failed: {failed[0].failure_reason}"
 
 
 class _HashOnly:

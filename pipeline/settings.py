@@ -4,69 +4,39 @@ Each field is an environment variable with the prefix `ARSIP_`: `raster_dpi` is 
 operators of the older PHP system know (`WORKER_MAX_JOBS`, `REDIS_QUEUE`, ...) work too.
 """
 
-import re
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import regex
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, from_json
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from engines.registry import engine_names
-from pipeline.reading.types import EngineSpec
+from pipeline.errors import ConfigurationError
+from pipeline.queue_settings import (
+    OCR_PREFIX,
+    IndexQueueSettings,
+    IngestQueueSettings,
+    OcrQueueSettings,
+    QueueSettings,
+    Seconds,
+)
 
-Seconds = Annotated[float, Field(gt=0)]
 Megabytes = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-OCR_PREFIX = "ocr."
-
-
-class Priority(StrEnum):
-    """How a worker orders the messages that it holds; Redis itself knows no priority."""
-
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-
-
-class QueueSettings(BaseModel):
-    """How the messages of one queue are worked: time limit of a job in seconds, retries after the first try."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    priority: Priority = Priority.HIGH
-    time_limit: Seconds
-    retries: Annotated[int, Field(ge=0)]
-    min_backoff: Seconds
-    max_backoff: Seconds = 3600
-
-
-class OcrQueueSettings(QueueSettings):
-    """A queue whose pages one engine reads; the queue's name is `ocr.` and the key it stands under."""
-
-    engine: str = ""
-    """Name of an installed engine; by default the key."""
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Those of the engine."""
-    batch_size: Annotated[int, Field(gt=0)] = 1
-    """Pages that the engine is given at once; while it works, the pages of the next batch are drawn."""
-    memory_mb: Annotated[int, Field(ge=0)] | None = None
-    """Address space of the child that holds the engine; by default what the engine says, else `sandbox_memory_mb`.
-    0 is no limit."""
-    time_limit: Seconds = 3600
-    page_time_limit: Seconds | None = None
-    """Seconds for one page; by default the setting of that name."""
-    retries: Annotated[int, Field(ge=0)] = 2
-    min_backoff: Seconds = 60
-
-    def spec(self, languages: str) -> EngineSpec:
-        """The queue's engine as the child is told it, for languages that are joined by +."""
-        return EngineSpec(self.engine, self.options, languages, self.memory_mb)
 
 
 class FolderRule(BaseModel):
@@ -96,7 +66,11 @@ class NumberPattern(BaseModel):
     @field_validator("expression")
     @classmethod
     def _compiles_with_group(cls, value: str) -> str:
-        if "number" not in re.compile(value).groupindex:
+        try:
+            groups = regex.compile(value).groupindex
+        except regex.error as error:
+            raise ValueError(f"{value!r} is no regular expression: {error}") from error
+        if "number" not in groups:
             raise ValueError("the regular expression needs a group (?P<number>...)")
         return value
 
@@ -128,7 +102,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(default_factory=lambda: platformdirs.user_data_path("arsip"))
-    """Where the embedded servers, the local blobs and scratch files live."""
+    """Where the embedded servers, the local blobs and the logs live."""
     database_url: SecretStr | None = None
     """A `postgresql://` URL; without one, an embedded PostgreSQL is started in `home`."""
     redis_url: SecretStr | None = None
@@ -144,7 +118,7 @@ class Settings(BaseSettings):
     default_ocr_queue: str = "ocr.tesseract"
     folder_rules: tuple[FolderRule, ...] = ()
     """Of the rules whose pattern fits a path, the first that says something of it decides."""
-    ingest_queue: QueueSettings = QueueSettings(time_limit=1800, retries=3, min_backoff=15)
+    ingest_queue: IngestQueueSettings = IngestQueueSettings()
     ocr_queues: dict[str, OcrQueueSettings] = Field(default_factory=dict)
     """Queues by their names without `ocr.`. One that another setting names and that is not here has the engine of its
     name, with the engine's defaults."""
@@ -157,9 +131,9 @@ class Settings(BaseSettings):
     escalate_share: Fraction = 0.5
     """At most this share of a document's pages is read twice; of any document at least one page may be."""
     escalate_pages_per_day: Annotated[int, Field(ge=0)] = 10_000
-    index_queue: QueueSettings = QueueSettings(priority=Priority.MEDIUM, time_limit=600, retries=3, min_backoff=15)
+    index_queue: IndexQueueSettings = IndexQueueSettings()
     search_time_limit: Seconds = 30
-    """How long a search may take: one that matches nearly everything keeps the database busy."""
+    """How long a statement of a search may take: one that matches nearly everything keeps the database busy."""
     queue_window: Annotated[int, Field(gt=0)] = 1000
     """At most about this many messages of one queue lie in Redis; the other jobs wait in Postgres."""
 
@@ -212,8 +186,10 @@ class Settings(BaseSettings):
         Megabytes, Field(validation_alias=_legacy("WORKER_MEMORY_LIMIT", "WORKER_MEMORY_LIMIT"))
     ] = 512
     """Resident megabytes above which a worker is replaced after its job; its child has limits of its own."""
-    worker_queues: Annotated[tuple[str, ...], Field(validation_alias=_legacy("WORKER_QUEUES", "REDIS_QUEUE"))] = ()
-    """Queues that a worker takes; empty: all. As JSON, or one name."""
+    worker_queues: Annotated[
+        tuple[str, ...], NoDecode, Field(validation_alias=_legacy("WORKER_QUEUES", "REDIS_QUEUE"))
+    ] = ()
+    """Queues that a worker takes; empty: all. Names joined by commas, or a list in JSON."""
     worker_max_tries: Annotated[
         int | None, Field(gt=0, validation_alias=_legacy("WORKER_MAX_TRIES", "WORKER_MAX_TRIES"))
     ] = None
@@ -236,8 +212,10 @@ class Settings(BaseSettings):
 
     @field_validator("worker_queues", mode="before")
     @classmethod
-    def _one_name_is_a_list(cls, value: object) -> object:
-        return tuple(value.split(",")) if isinstance(value, str) else value
+    def _names_are_a_list(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return from_json(value) if value.lstrip().startswith("[") else tuple(filter(None, value.split(",")))
 
     @field_validator("ocr_queues")
     @classmethod
@@ -291,3 +269,27 @@ class Settings(BaseSettings):
     def tries(self, queue: str) -> int:
         """How often a job of this queue is started before it fails for good."""
         return self.worker_max_tries or self.queues[queue].retries + 1
+
+
+def read_settings() -> Settings:
+    """The settings from the environment.
+
+    Raises:
+        ConfigurationError: a variable says what no setting can be; all that do are named, and no value is, as it may be
+            a password.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(map(_told, error.errors()))) from None
+    except SettingsError as error:
+        raise ConfigurationError(f"{error}: it has to be JSON ({error.__cause__})") from None
+
+
+def _told(fault: ErrorDetails) -> str:
+    place, message = fault["loc"], fault["msg"].removeprefix("Value error, ")
+    if not place:
+        return message
+    # Else it is one of a field's names, written out.
+    prefix = "ARSIP_" if place[0] in Settings.model_fields else ""
+    return f"{prefix}{'__'.join(map(str, place)).upper()}: {message}"

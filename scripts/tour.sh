@@ -2,6 +2,8 @@
 # The first run: the samples go in, and a few searches show that they came out. Uses $ARSIP and $ARSIP_HOME.
 set -eu
 here=$(dirname "$0")/../samples
+# The samples get an archive of their own, whatever servers are configured.
+unset ARSIP_DATABASE_URL ARSIP_REDIS_URL ARSIP_BLOB_URL
 say() { printf '\n\033[1m$ arsip %s\033[0m\n' "$*"; }
 
 say ingest samples

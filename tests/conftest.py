@@ -102,7 +102,7 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
             "lease_renew_seconds": 3,
             "worker_grace_seconds": 5,
             "ingest_queue": {"time_limit": 60, "retries": 1, "min_backoff": 0.1},
-            "index_queue": {"time_limit": 60, "retries": 1, "min_backoff": 0.1, "priority": "medium"},
+            "index_queue": {"time_limit": 60, "retries": 1, "min_backoff": 0.1},
             "ocr_queues": {"tesseract": {"engine": "tesseract", "time_limit": 60, "retries": 1, "min_backoff": 0.1}},
         }
     )

@@ -14,7 +14,7 @@ from pipeline.store import jobs
 
 
 def drain(archive: Archive, reader: DocumentReader | None = None, *, before: str = "") -> list[ArsipError]:
-    """Run jobs until none is left, or only those of queues that begin with `before`; returns what they raised."""
+    """Run jobs, those of queues that begin with `before` left out, until none is left; returns what they raised."""
     raised: list[ArsipError] = []
     with closing(reader or open_reader(archive.settings)) as used:
         while found := waiting(archive, before=before):

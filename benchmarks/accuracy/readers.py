@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from benchmarks.accuracy.truth import TruePage
+from benchmarks.contenders import own_archive
 from cli.session import open_session
 from engines.contract import OcrEngine
 from engines.registry import build_engine
@@ -71,13 +72,13 @@ def empty_archive() -> Iterator[Settings]:
     with tempfile.TemporaryDirectory(prefix="arsip-accuracy-") as home:
         # The embedded PostgreSQL runs as another user where this one is root.
         Path(home).chmod(0o755)
-        yield Settings(home=Path(home))
+        yield Settings(home=Path(home), database_url=None, redis_url=None, blob_url=None)
 
 
 def ingest(settings: Settings, variables: Mapping[str, str], language: str, files: Sequence[Path]) -> None:
     """`arsip ingest` of some files, to the end."""
     program = str(Path(sys.executable).with_name("arsip"))
-    environment = {**os.environ, **variables, "ARSIP_HOME": str(settings.home), "OMP_THREAD_LIMIT": "1"}
+    environment = own_archive(str(settings.home), **variables, OMP_THREAD_LIMIT="1")
     command = [program, "ingest", "--lang", language, "--workers", str(PROCESSES), "--json", *map(str, files)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:

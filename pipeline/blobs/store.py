@@ -102,7 +102,7 @@ def key(sha256: str) -> str:
 
 
 def lost(sha256: str) -> NotFound:
-    return NotFound(f"the original {sha256} is not in the blob store; ingest the file again")
+    return NotFound(f"the original {sha256} is not in the blob store; `arsip ingest --rehash` its file stores it again")
 
 
 @contextmanager

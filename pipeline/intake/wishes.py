@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from pipeline.errors import ConfigurationError
-from pipeline.settings import OCR_PREFIX, Settings
+from pipeline.queue_settings import OCR_PREFIX
+from pipeline.settings import Settings
 from pipeline.store.intake import Wishes
 
 _LANGUAGES = re.compile(r"[A-Za-z][A-Za-z_]{1,30}(?:\+[A-Za-z][A-Za-z_]{1,30}){0,7}")

@@ -1,6 +1,6 @@
 """The pictures of a document's pages: drawn when they are asked for, or ahead of it while an engine is busy."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
 
@@ -21,7 +21,16 @@ class Rasters:
         Raises:
             CorruptPage, TooLarge: the page cannot be drawn.
         """
-        return self._future(number, rules).result()
+        try:
+            return self._future(number, rules).result()
+        except BaseException:
+            del self._drawn[number, rules]
+            raise
+
+    def keep_only(self, numbers: Collection[int]) -> None:
+        """Forget the pictures of other pages: those of pages that were known already were never taken."""
+        for number, rules in [key for key in self._drawn if key[0] not in numbers]:
+            self._drawn.pop((number, rules)).cancel()
 
     def take(self, number: int, rules: RasterRules) -> Raster:
         """As `get`, and the picture is forgotten."""

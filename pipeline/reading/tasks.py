@@ -90,9 +90,16 @@ class Reader:
         return asdict(layer_test.compare(lines.text, found.text, spec.languages.split("+")))
 
     def draw_page(
-        self, *, path: str, limits: dict[str, Any], number: int, raster: dict[str, Any], engine: dict[str, Any]
+        self,
+        *,
+        path: str,
+        limits: dict[str, Any],
+        number: int,
+        batch: list[int],
+        raster: dict[str, Any],
+        engine: dict[str, Any],
     ) -> dict[str, Any]:
-        """Draw a page and keep its picture until it is recognised.
+        """Draw a page of a batch and keep its picture until it is recognised, or another batch begins.
 
         Raises:
             CorruptPage, TooLarge: the page cannot be drawn.
@@ -100,6 +107,7 @@ class Reader:
         """
         rasters, spec = self._open(path, limits).rasters, EngineSpec(**engine)
         rules = self._raster_rules(raster, spec)
+        rasters.keep_only(batch)
         drawn = rasters.get(number, rules)
         key = _result_key(drawn, self._engines.built(spec))
         blank = None

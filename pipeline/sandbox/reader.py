@@ -95,14 +95,19 @@ class DocumentReader:
         answer = self._call("check_text_layer", path, arguments, engine, seconds=seconds)
         return self._validated(TypeAdapter(LayerTest), answer)
 
-    def draw_page(self, path: Path, number: int, engine: EngineSpec, *, seconds: float, scale: float = 1.0) -> Drawing:
+    def draw_page(
+        self, path: Path, number: int, engine: EngineSpec, *, batch: Sequence[int], seconds: float, scale: float = 1.0
+    ) -> Drawing:
         """Draw one page, at a share `scale` of its usual resolution; the child keeps the picture.
+
+        Args:
+            batch: numbers of the pages that are to be recognised together; the child forgets all other pictures.
 
         Raises:
             CorruptPage, TooLarge: this page cannot be drawn.
             NotInstalled: the engine is not there.
         """
-        arguments = {"number": number, **self._way(engine, scale)}
+        arguments = {"number": number, "batch": list(batch), **self._way(engine, scale)}
         answer = self._call("draw_page", path, arguments, engine, seconds=seconds, pages=1)
         drawing = self._validated(self._drawing, answer)
         if drawing.number != number or (drawing.blank and drawing.blank.number != number):

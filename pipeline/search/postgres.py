@@ -125,6 +125,17 @@ class PostgresIndex(SearchIndex):
             return {document_id: frozenset(numbers) for document_id, numbers in rows}
 
     def search(self, query: SearchQuery) -> SearchResults:
+        try:
+            return self._search(query)
+        except IndexUnavailable as error:
+            if not isinstance(error.__cause__, StatementTimedOut):
+                raise
+            raise SearchTimedOut(
+                f"the search took longer than {self._time_limit:g} s: narrow it down with more words or a filter, "
+                "or raise ARSIP_SEARCH_TIME_LIMIT"
+            ) from error
+
+    def _search(self, query: SearchQuery) -> SearchResults:
         with self._transaction() as session:
             milliseconds = max(1, round(self._time_limit * 1000))
             session.execute(text("SELECT set_config('statement_timeout', :limit, true)"), {"limit": str(milliseconds)})
@@ -147,11 +158,6 @@ class PostgresIndex(SearchIndex):
         try:
             with self._database.session() as session:
                 yield session
-        except StatementTimedOut as error:
-            raise SearchTimedOut(
-                f"the search took longer than {self._time_limit:g} s: narrow it down with more words or a filter, "
-                "or raise ARSIP_SEARCH_TIME_LIMIT"
-            ) from error
         except StorageUnavailable as error:
             raise IndexUnavailable(f"the search index is not reachable: {error}") from error
 

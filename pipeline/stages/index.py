@@ -1,19 +1,25 @@
 """Index: find the document number, hand the text to the search index, and give the document its final state."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.errors import AllPagesFailed
+from pipeline.errors import AllPagesFailed, ArsipError, from_code
 from pipeline.numbers import DocumentNumber, PageText, find_document_number
 from pipeline.search.contract import IndexedDocument, IndexedPage
+from pipeline.settings import NumberPattern
 from pipeline.stages.work import Work
 from pipeline.states import DocumentStatus, PageStatus
 from pipeline.store import documents, jobs, pages
 from pipeline.tables import Document, Page
 
+logger = logging.getLogger(__name__)
+
 NUMBER_PAGES = 5
 """A document states its own number on its first pages; what stands further back is mostly somebody else's."""
+NAMED = 10
+"""Failed pages that a document's reason names."""
 
 
 def index(work: Work) -> frozenset[str]:
@@ -27,10 +33,14 @@ def index(work: Work) -> frozenset[str]:
         document = documents.load(session, work.lease.document_id)
         read = pages.listed(session, document.id)
         first = [pages.one(session, document.id, page.number) for page in read[:NUMBER_PAGES] if page.text]
+    slow: list[NumberPattern] = []
     number = find_document_number(
         [PageText(number=page.number, text=page.text or "", words=page.words or []) for page in first],
         patterns=work.archive.settings.number_patterns,
+        on_slow=slow.append,
     )
+    for pattern in slow:
+        logger.warning("number pattern %r took too long on document %d; it was left out", pattern.name, document.id)
     status = _final_status(read)
     if status != DocumentStatus.FAILED:
         work.archive.index.upsert(_indexed(document, status, number, read))
@@ -38,10 +48,10 @@ def index(work: Work) -> frozenset[str]:
         documents.finish(
             document,
             status,
-            error=_all_failed(read) if status == DocumentStatus.FAILED else None,
+            error=_what_failed(read),
             indexed=status != DocumentStatus.FAILED,
             number=number.value if number else None,
-            metadata=_metadata(read, number),
+            metadata=_metadata(read, number, slow),
         )
         jobs.complete(session, work.lease)
     return frozenset()
@@ -56,8 +66,18 @@ def _final_status(read: Sequence[Page]) -> DocumentStatus:
     return DocumentStatus.FAILED if nothing else DocumentStatus.PARTIAL
 
 
-def _all_failed(read: Sequence[Page]) -> AllPagesFailed:
-    return AllPagesFailed(f"none of the {len(read)} pages could be read; {read[0].failure_reason}")
+def _what_failed(read: Sequence[Page]) -> ArsipError | None:
+    """All pages, or some: then with the code of the first of them."""
+    failed = [page for page in read if page.status == PageStatus.FAILED]
+    if not failed:
+        return None
+    first = failed[0]
+    if len(failed) == len(read):
+        return AllPagesFailed(f"none of the {len(read)} pages could be read; {first.failure_reason}")
+    numbers = ", ".join(str(page.number) for page in failed[:NAMED]) + (", ..." if len(failed) > NAMED else "")
+    word = "page" if len(failed) == 1 else "pages"
+    message = f"{word} {numbers} of {len(read)} could not be read; {first.failure_reason}"
+    return from_code(first.failure_code or ArsipError.code, message)
 
 
 def _indexed(
@@ -74,7 +94,7 @@ def _indexed(
     )
 
 
-def _metadata(read: Sequence[Page], number: DocumentNumber | None) -> dict[str, Any]:
+def _metadata(read: Sequence[Page], number: DocumentNumber | None, slow: Sequence[NumberPattern]) -> dict[str, Any]:
     weighted = [(page.confidence, len(page.text or "")) for page in read if page.confidence is not None]
     characters = sum(length for _, length in weighted)
     return {
@@ -89,4 +109,5 @@ def _metadata(read: Sequence[Page], number: DocumentNumber | None) -> dict[str, 
             "confidence": number.confidence,
             "pattern": number.pattern,
         },
+        "slow_number_patterns": [pattern.name for pattern in slow],
     }

@@ -23,7 +23,7 @@ class Unread:
     error: TransientError
 
     @classmethod
-    def because(cls, error: TransientError, number: int) -> "Unread":
+    def because(cls, number: int, error: TransientError) -> "Unread":
         return cls(number, error.about(f"page {number}"))
 
 
@@ -60,7 +60,7 @@ class Recognizer:
     def _read_batch(self, numbers: Sequence[int], ahead: Sequence[int]) -> Iterator[PageReading | Unread]:
         to_recognize: list[Drawing] = []
         for number in numbers:
-            drawn = self._drawn(number)
+            drawn = self._drawn(number, numbers)
             if isinstance(drawn, Drawing):
                 to_recognize.append(drawn)
             else:
@@ -72,21 +72,26 @@ class Recognizer:
             yield from self._recognized(to_recognize, ahead if self.batch_size > 1 else ())
         except (*CHILD_DIED, EngineFailed) as error:
             if len(to_recognize) == 1:
-                yield Unread.because(error, to_recognize[0].number)
+                yield Unread.because(to_recognize[0].number, error)
                 return
             for drawing in to_recognize:
                 yield from self._read_batch([drawing.number], ())
 
-    def _drawn(self, number: int) -> Drawing | PageReading | Unread:
+    def _drawn(self, number: int, batch: Sequence[int]) -> Drawing | PageReading | Unread:
         """The picture that is to be recognised, or what is known of the page already."""
         try:
             drawing = self.work.reader.draw_page(
-                self.path, number, self.engine, seconds=self.work.seconds(self.page_seconds), scale=self.scale
+                self.path,
+                number,
+                self.engine,
+                batch=batch,
+                seconds=self.work.seconds(self.page_seconds),
+                scale=self.scale,
             )
         except PermanentError as error:
             return self.work.failed_page(number, error)
         except CHILD_DIED as error:
-            return Unread.because(error, number)
+            return Unread.because(number, error)
         if drawing.blank:
             return drawing.blank
         if not self.work.archive.settings.reuse_results:

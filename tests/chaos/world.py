@@ -29,7 +29,7 @@ SETTINGS = {
     "page_time_limit": 30,
     "pages_per_job": 2,
     "ingest_queue": {"time_limit": 60, "retries": 4, "min_backoff": 0.2, "max_backoff": 2},
-    "index_queue": {"time_limit": 60, "retries": 4, "min_backoff": 0.2, "max_backoff": 2, "priority": "medium"},
+    "index_queue": {"time_limit": 60, "retries": 4, "min_backoff": 0.2, "max_backoff": 2},
     "ocr_queues": {
         name: {"engine": name, "time_limit": 60, "retries": 4, "min_backoff": 0.2, "max_backoff": 2}
         for name in ("tesseract", DEADLY)

@@ -1,7 +1,7 @@
 """What several engines make possible: reuse, second readings, other queues, doubt in text layers. Without a broker."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,13 @@ from pipeline.intake.intake import Intake
 from pipeline.queue_status import queue_status
 from pipeline.recovery import recover
 from pipeline.retry import retry
-from pipeline.sandbox.reader import DocumentReader, open_reader
-from pipeline.sandbox.sandbox import Sandbox, SandboxLimits
+from pipeline.sandbox.reader import open_reader
 from pipeline.settings import Settings
 from pipeline.stages.runner import JobRunner
 from pipeline.store import dead_letters, documents, pages, readings, stats, workers
 from pipeline.tables import Page
 from tests.factories import LETTER, RICH, letter_picture, letter_pictures, save_pdf, save_scan, take_in
-from tests.jobs import drain, waiting
+from tests.jobs import drain, reader_of, waiting
 
 Opened = Callable[..., Archive]
 POINTS = 72 / 200
@@ -59,12 +58,6 @@ def page(archive: Archive, document_id: int, number: int = 1) -> Page:
 def document_status(archive: Archive, document_id: int) -> str:
     with archive.database.session() as session:
         return documents.load(session, document_id).status
-
-
-@contextmanager
-def failing_reader(settings: Settings, tasks: str) -> Iterator[DocumentReader]:
-    with closing(Sandbox(tasks, SandboxLimits(memory_mb=3072, max_pages=100))) as sandbox:
-        yield DocumentReader(lambda _: sandbox, settings)
 
 
 def test_an_equal_page_in_another_file_costs_no_recognition(opened: Opened, tmp_path: Path) -> None:
@@ -152,8 +145,7 @@ def test_what_was_read_stands_when_it_cannot_be_read_anew(opened: Opened, tmp_pa
     drain(archive)
     tuned = opened(ocr_queues={"tesseract": {"retries": 0, "options": {"page_segmentation": 6}}})
     _reprocess(tuned, document_id)
-    with failing_reader(tuned.settings, "tests.failing_tasks:engine_segfault") as reader:
-        drain(tuned, reader)
+    drain(tuned, reader_of(tuned, "tests.failing_tasks:engine_segfault"))
     assert document_status(tuned, document_id) == "PARTIAL"
     failed = page(tuned, document_id, 2)
     assert (failed.status, failed.failure_code) == ("FAILED", "engine_crashed")
@@ -163,8 +155,7 @@ def test_what_was_read_stands_when_it_cannot_be_read_anew(opened: Opened, tmp_pa
 def test_pages_come_in_batches_and_one_that_kills_its_batch_fails_alone(opened: Opened, tmp_path: Path) -> None:
     archive = opened(ocr_queues={"tesseract": {"batch_size": 4, "retries": 0, "min_backoff": 0.1}})
     document_id = take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(6)))[0].document_id
-    with failing_reader(archive.settings, "tests.failing_tasks:engine_segfault") as reader:
-        drain(archive, reader)
+    drain(archive, reader_of(archive, "tests.failing_tasks:engine_segfault"))
     found = [page(archive, document_id, number) for number in range(1, 7)]
     assert [one.status for one in found] == ["DONE", "FAILED", "DONE", "DONE", "DONE", "DONE"]
     with archive.database.session() as session:
@@ -230,10 +221,7 @@ def test_second_readings_have_a_budget(opened: Opened, tmp_path: Path, budget: d
 def test_a_page_keeps_its_first_reading_when_the_stronger_engine_fails(opened: Opened, tmp_path: Path) -> None:
     archive = opened(**NULL_THEN_TESSERACT)
     document_id = take_in(archive, save_pdf(tmp_path / "scan.pdf", *letter_pictures(2)))[0].document_id
-    tasks = "tests.failing_tasks:tesseract_segfault"
-    with failing_reader(archive.settings, tasks) as reader:
-        raised = drain(archive, reader)
-    assert raised
+    assert drain(archive, reader_of(archive, "tests.failing_tasks:tesseract_segfault"))
     assert document_status(archive, document_id) == "PROCESSED"
     read = page(archive, document_id)
     assert (read.status, read.engine, read.escalation) == ("DONE", "null", "FAILED")
@@ -242,8 +230,7 @@ def test_a_page_keeps_its_first_reading_when_the_stronger_engine_fails(opened: O
 def test_a_failed_second_reading_can_be_sent_again(opened: Opened, tmp_path: Path) -> None:
     archive = opened(**NULL_THEN_TESSERACT)
     document_id = take_in(archive, save_scan(tmp_path / "scan.png"))[0].document_id
-    with failing_reader(archive.settings, "tests.failing_tasks:tesseract_segfault") as reader:
-        drain(archive, reader)
+    drain(archive, reader_of(archive, "tests.failing_tasks:tesseract_segfault"))
     assert page(archive, document_id).escalation == "FAILED"
     with archive.database.session() as session:
         session.execute(text("UPDATE jobs SET finished_at = now() - interval '1 hour' WHERE status = 'FAILED'"))

@@ -232,6 +232,17 @@ def test_patterns_of_the_settings_replace_the_own_ones() -> None:
     assert find_document_number([PageText(1, text, [])], patterns=[]) is None
 
 
+def test_a_pattern_that_backtracks_without_end_is_left_out_and_told() -> None:
+    endless = NumberPattern(name="endless", expression=r"(?P<number>(?:\w+\s?)+)!$")
+    sound = NumberPattern(name="berkas", expression=r"berkas\s(?P<number>[a-z]\d+)")
+    text = "a1 " * 100 + "Berkas K77"
+    slow: list[NumberPattern] = []
+    found = find_document_number([PageText(1, text, [])], patterns=[endless, sound], on_slow=slow.append)
+    assert found
+    assert found.value == "K77"
+    assert slow == [endless]
+
+
 @pytest.mark.parametrize(
     "piece",
     [
