@@ -6,15 +6,39 @@ page that has one, the best counts: the pattern's weight, more where the label b
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from time import monotonic
 
-import regex
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from pipeline.number_lines import Line, page_lines
 from pipeline.reading.types import WordRow
-from pipeline.settings import NumberPattern
+
+
+class NumberPattern(BaseModel):
+    """A document-number pattern: the group `number` of the regular expression is the number.
+
+    The first page that has a match decides. Of its matches the one with the largest score counts: the pattern's
+    `weight`, more at the beginning of a line, less further down the page.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    expression: str
+    weight: float = 1.0
+
+    @field_validator("expression")
+    @classmethod
+    def _compiles_with_group(cls, value: str) -> str:
+        try:
+            groups = re.compile(value).groupindex
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression: {error}") from error
+        if "number" not in groups:
+            raise ValueError("the regular expression needs a group (?P<number>...)")
+        return value
+
 
 # OCR slips in labels: 0 for o, 1 or l for i, rn for m. Every part is bounded, and a value is never tried shorter.
 _NUMBER = r"(?:(?:n[uo0](?:m|rn)(?:[bm]er|[o0]r)?|num[eé]ro|n[o0]|nr|n[°º]|id)(?![a-z])|[#№])"
@@ -65,9 +89,6 @@ DEFAULT_PATTERNS: tuple[NumberPattern, ...] = tuple(
     )
 )  # fmt: skip
 
-PATTERN_SECONDS = 2.0
-"""That a pattern may take on a document, where a sound one takes milliseconds: one that backtracks without end would
-stop its worker for good."""
 AT_START = 0.3
 PER_PAGE_HEIGHT = 0.5
 
@@ -104,72 +125,47 @@ class DocumentNumber:
 
 
 def find_document_number(
-    pages: Iterable[PageText],
-    *,
-    patterns: Sequence[NumberPattern] | None = None,
-    on_slow: Callable[[NumberPattern], object] = lambda _: None,
+    pages: Iterable[PageText], *, patterns: Sequence[NumberPattern] | None = None
 ) -> DocumentNumber | None:
     """The number of a document, from the first of its pages that states one.
 
     Args:
         patterns: instead of `DEFAULT_PATTERNS`; letters match in both cases.
-        on_slow: told of a pattern that took longer than `PATTERN_SECONDS`, and is left out from there on.
     """
-    searches = [_Search(pattern) for pattern in (DEFAULT_PATTERNS if patterns is None else patterns)]
+    expressions = [
+        (pattern, re.compile(pattern.expression, re.IGNORECASE))
+        for pattern in (DEFAULT_PATTERNS if patterns is None else patterns)
+    ]
     for page in pages:
-        found: list[tuple[float, DocumentNumber]] = []
-        for line in page_lines(page.text, page.words):
-            text = line.text
-            for search in list(searches) if _has_digit(text) else ():
-                try:
-                    found += _scored(page, line, text, search)
-                except TimeoutError:
-                    searches.remove(search)
-                    on_slow(search.pattern)
+        found = [match for line in page_lines(page.text, page.words) for match in _matches(page, line, expressions)]
         if found:
             return max(found, key=lambda scored: scored[0])[1]
     return None
 
 
-class _Search:
-    """The search for one pattern in a document, and what is left of its time."""
-
-    def __init__(self, pattern: NumberPattern) -> None:
-        self.pattern = pattern
-        self._expression = regex.compile(pattern.expression, regex.IGNORECASE)
-        self._seconds = PATTERN_SECONDS
-
-    def matches(self, text: str) -> "list[regex.Match[str]]":
-        """
-        Raises:
-            TimeoutError: its time is over.
-        """
-        if self._seconds <= 0:
-            raise TimeoutError
-        started = monotonic()
-        found = list(self._expression.finditer(text, timeout=self._seconds))
-        self._seconds -= monotonic() - started
-        return found
-
-
-def _scored(page: PageText, line: Line, text: str, search: _Search) -> Iterator[tuple[float, DocumentNumber]]:
-    pattern = search.pattern
-    for match in search.matches(text):
-        value = _tidied(match["number"])
-        if not _plausible(value, pattern.name):
-            continue
-        start = AT_START if not text[: match.start()].strip(" -*•#") else 0.0
-        words = [word for word in line.words_at(*match.span("number")) if word[3] > word[1]]
-        yield (
-            pattern.weight + start + line.bonus - PER_PAGE_HEIGHT * line.height,
-            DocumentNumber(
-                value=value,
-                page=page.number,
-                box=_around(words) if words else None,
-                confidence=min(word[5] for word in words) if words else None,
-                pattern=pattern.name,
-            ),
-        )
+def _matches(
+    page: PageText, line: Line, expressions: Sequence[tuple[NumberPattern, re.Pattern[str]]]
+) -> Iterator[tuple[float, DocumentNumber]]:
+    text = line.text
+    if not _has_digit(text):
+        return
+    for pattern, expression in expressions:
+        for match in expression.finditer(text):
+            value = _tidied(match["number"])
+            if not _plausible(value, pattern.name):
+                continue
+            start = AT_START if not text[: match.start()].strip(" -*•#") else 0.0
+            words = [word for word in line.words_at(*match.span("number")) if word[3] > word[1]]
+            yield (
+                pattern.weight + start + line.bonus - PER_PAGE_HEIGHT * line.height,
+                DocumentNumber(
+                    value=value,
+                    page=page.number,
+                    box=_around(words) if words else None,
+                    confidence=min(word[5] for word in words) if words else None,
+                    pattern=pattern.name,
+                ),
+            )
 
 
 def _tidied(value: str) -> str:

@@ -10,7 +10,6 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 import platformdirs
-import regex
 from pydantic import (
     AliasChoices,
     BaseModel,
@@ -26,6 +25,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from engines.registry import engine_names
 from pipeline.errors import ConfigurationError
+from pipeline.numbers import NumberPattern
 from pipeline.queue_settings import (
     OCR_PREFIX,
     IndexQueueSettings,
@@ -48,31 +48,6 @@ class FolderRule(BaseModel):
     """A pattern for whole paths, with * for anything, such as `/scans/receipts/*`."""
     queue: str | None = None
     languages: str | None = None
-
-
-class NumberPattern(BaseModel):
-    """A document-number pattern: the group `number` of the regular expression is the number.
-
-    The first page that has a match decides. Of its matches the one with the largest score counts: the pattern's
-    `weight`, more at the beginning of a line, less further down the page.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    expression: str
-    weight: float = 1.0
-
-    @field_validator("expression")
-    @classmethod
-    def _compiles_with_group(cls, value: str) -> str:
-        try:
-            groups = regex.compile(value).groupindex
-        except regex.error as error:
-            raise ValueError(f"{value!r} is no regular expression: {error}") from error
-        if "number" not in groups:
-            raise ValueError("the regular expression needs a group (?P<number>...)")
-        return value
 
 
 def _legacy(name: str, *old: str) -> AliasChoices:

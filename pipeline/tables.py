@@ -74,8 +74,8 @@ class Document(Base):
     extract_tables: Mapped[bool] = mapped_column(server_default=text("false"))
     extracted_doc_number: Mapped[str | None]
     ocr_metadata: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
-    """Pages by method, engines, mean confidence, the document number's page, box, confidence and pattern, and the
-    number patterns that took too long."""
+    """Pages by method, engines, mean confidence, the document number's page, box, confidence and pattern, or why it
+    could not be searched for."""
     full_text_indexed: Mapped[bool] = mapped_column(server_default=text("false"))
     failure_code: Mapped[str | None]
     failure_reason: Mapped[str | None]

@@ -16,6 +16,7 @@ from engines.contract import OcrEngine
 from engines.quality import quality
 from engines.types import Recognition
 from pipeline.errors import ArsipError, EngineFailed, PermanentError
+from pipeline.numbers import NumberPattern, PageText, find_document_number
 from pipeline.reading import layer_test
 from pipeline.reading.documents import OpenDocument, Raster, open_document
 from pipeline.reading.engines import Engines
@@ -50,7 +51,7 @@ class Reader:
 
     @property
     def tasks(self) -> dict[str, Callable[..., Any]]:
-        names = "inspect", "read_pages", "check_text_layer", "draw_page", "recognize_pages"
+        names = "inspect", "read_pages", "check_text_layer", "draw_page", "recognize_pages", "find_number"
         return {name: getattr(self, name) for name in names} | self._engines.tasks
 
     def inspect(self, *, path: str, limits: dict[str, Any]) -> dict[str, Any]:
@@ -151,6 +152,16 @@ class Reader:
             self._reading(number, page, spec, one, seconds).as_dict()
             for number, page, one in zip(numbers, drawn, found, strict=True)
         ]
+
+    def find_number(
+        self, *, pages: list[dict[str, Any]], patterns: list[dict[str, Any]] | None
+    ) -> dict[str, Any] | None:
+        """The number of a document, in the texts of its first pages."""
+        found = find_document_number(
+            [PageText(**page) for page in pages],
+            patterns=None if patterns is None else [NumberPattern(**pattern) for pattern in patterns],
+        )
+        return asdict(found) if found else None
 
     def _raster_rules(self, raster: dict[str, Any], spec: EngineSpec) -> RasterRules:
         return replace(RasterRules(**raster), enlarge_below_dpi=self._engines.built(spec).enlarge_below_dpi)

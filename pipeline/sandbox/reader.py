@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from engines.types import SelfTest
 from pipeline.errors import EngineCrashed
+from pipeline.numbers import DocumentNumber, NumberPattern, PageText
 from pipeline.reading.types import (
     DocumentInfo,
     Drawing,
@@ -30,6 +31,8 @@ T = TypeVar("T")
 TASKS = "pipeline.reading.tasks:tasks"
 DESCRIBE_SECONDS = 60.0
 """For importing an engine's module; its models are not loaded by that."""
+LONGEST_NUMBER = 400
+"""Characters; as many as a line has that is searched, and few enough for the database's index."""
 MEDIA_TYPE = re.compile(r"[a-z]+/[\w.+-]{1,80}")
 
 
@@ -59,6 +62,7 @@ class DocumentReader:
         self._info = TypeAdapter(DocumentInfo)
         self._readings = TypeAdapter(list[PageReading])
         self._drawing = TypeAdapter(Drawing)
+        self._number: TypeAdapter[DocumentNumber | None] = TypeAdapter(DocumentNumber | None)
 
     def inspect(self, path: Path, *, seconds: float) -> DocumentInfo:
         """What the document is and how many pages it has.
@@ -141,6 +145,22 @@ class DocumentReader:
         return [
             replace(reading, result_key=drawing.result_key) for reading, drawing in zip(readings, drawings, strict=True)
         ]
+
+    def find_number(
+        self, pages: Sequence[PageText], patterns: Sequence[NumberPattern] | None, *, seconds: float
+    ) -> DocumentNumber | None:
+        """The number of a document, from the first of its pages that states one.
+
+        Args:
+            patterns: None are the built-in ones.
+        """
+        texts = [{"number": page.number, "text": page.text, "words": page.words} for page in pages]
+        told = None if patterns is None else [pattern.model_dump() for pattern in patterns]
+        answer = self._sandbox(None).call("find_number", {"pages": texts, "patterns": told}, seconds=seconds)
+        found = self._validated(self._number, answer)
+        if found and not (len(found.value) <= LONGEST_NUMBER and found.value.isprintable()):
+            raise self._nonsense(f"the document number {found.value[:80]!r}")
+        return found
 
     def describe_engine(self, engine: EngineSpec, *, seconds: float) -> EngineInfo:
         """What an engine says of itself; it is not opened.

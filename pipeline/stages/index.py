@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.errors import AllPagesFailed, ArsipError, from_code
-from pipeline.numbers import DocumentNumber, PageText, find_document_number
+from pipeline.errors import AllPagesFailed, ArsipError, EngineTimedOut, from_code
+from pipeline.numbers import DocumentNumber, PageText
 from pipeline.search.contract import IndexedDocument, IndexedPage
-from pipeline.settings import NumberPattern
+from pipeline.stages.recognition import CHILD_DIED
 from pipeline.stages.work import Work
 from pipeline.states import DocumentStatus, PageStatus
 from pipeline.store import documents, jobs, pages
@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 NUMBER_PAGES = 5
 """A document states its own number on its first pages; what stands further back is mostly somebody else's."""
+NUMBER_SECONDS = 10.0
+"""For a search that takes milliseconds."""
 NAMED = 10
 """Failed pages that a document's reason names."""
 
@@ -33,14 +35,7 @@ def index(work: Work) -> frozenset[str]:
         document = documents.load(session, work.lease.document_id)
         read = pages.listed(session, document.id)
         first = [pages.one(session, document.id, page.number) for page in read[:NUMBER_PAGES] if page.text]
-    slow: list[NumberPattern] = []
-    number = find_document_number(
-        [PageText(number=page.number, text=page.text or "", words=page.words or []) for page in first],
-        patterns=work.archive.settings.number_patterns,
-        on_slow=slow.append,
-    )
-    for pattern in slow:
-        logger.warning("number pattern %r took too long on document %d; it was left out", pattern.name, document.id)
+    number, number_error = _number(work, first)
     status = _final_status(read)
     if status != DocumentStatus.FAILED:
         work.archive.index.upsert(_indexed(document, status, number, read))
@@ -51,10 +46,25 @@ def index(work: Work) -> frozenset[str]:
             error=_what_failed(read),
             indexed=status != DocumentStatus.FAILED,
             number=number.value if number else None,
-            metadata=_metadata(read, number, slow),
+            metadata=_metadata(read, number) | {"number_error": number_error},
         )
         jobs.complete(session, work.lease)
     return frozenset()
+
+
+def _number(work: Work, first: Sequence[Page]) -> tuple[DocumentNumber | None, str | None]:
+    """The document's number, or why it could not be searched for, which keeps no document out of the index."""
+    texts = [PageText(number=page.number, text=page.text or "", words=page.words or []) for page in first]
+    try:
+        # In the sandbox, as a pattern of the settings may backtrack without end.
+        return work.reader.find_number(
+            texts, work.archive.settings.number_patterns, seconds=work.seconds(NUMBER_SECONDS)
+        ), None
+    except CHILD_DIED as error:
+        if not (work.last_try or isinstance(error, EngineTimedOut)):
+            raise
+        logger.warning("document %d has no number, as the search for it failed: %s", work.lease.document_id, error)
+        return None, str(error)
 
 
 def _final_status(read: Sequence[Page]) -> DocumentStatus:
@@ -94,7 +104,7 @@ def _indexed(
     )
 
 
-def _metadata(read: Sequence[Page], number: DocumentNumber | None, slow: Sequence[NumberPattern]) -> dict[str, Any]:
+def _metadata(read: Sequence[Page], number: DocumentNumber | None) -> dict[str, Any]:
     weighted = [(page.confidence, len(page.text or "")) for page in read if page.confidence is not None]
     characters = sum(length for _, length in weighted)
     return {
@@ -109,5 +119,4 @@ def _metadata(read: Sequence[Page], number: DocumentNumber | None, slow: Sequenc
             "confidence": number.confidence,
             "pattern": number.pattern,
         },
-        "slow_number_patterns": [pattern.name for pattern in slow],
     }

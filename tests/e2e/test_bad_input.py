@@ -5,7 +5,6 @@ import os
 import signal
 import struct
 import subprocess
-import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -26,10 +25,9 @@ from pipeline.settings import Settings
 from pipeline.stack import ensure_running, open_stack
 from pipeline.stack.postgres import SOCKET
 from pipeline.stack.server import socket_directory
-from tests.factories import LETTER, letter_picture, letter_pictures, save_pdf, save_scan
-
-ARSIP = Path(sys.executable).with_name("arsip")
-RICH = tuple(f"{line} {number}" for number, line in enumerate(LETTER * 2))
+from tests.disks import enlarge, small_disk
+from tests.factories import RICH, letter_picture, letter_pictures, save_pdf, save_scan
+from tests.processes import ARSIP
 
 
 def empty(path: Path) -> None:
@@ -146,6 +144,25 @@ def test_a_tiff_with_a_broken_second_page_is_partial(ingest: Callable[..., list[
     documents = {line["document"]["name"]: line["document"] for line in ingest(folder) if "document" in line}
     assert documents["broken.tif"]["page_count"] == 3
     assert documents["broken.tif"]["status"] == "PARTIAL"
+    assert documents["broken.tif"]["failure_code"] == "corrupt_page"
+    assert documents["broken.tif"]["failure_reason"].startswith("page 2 of 3 could not be read; page 2: ")
+    assert documents["a-good.png"]["status"] == documents["z-good.pdf"]["status"] == "PROCESSED"
+
+
+def test_a_full_disk_is_told_and_the_same_command_goes_on(
+    environment: dict[str, str], ingest: Callable[..., list[dict[str, Any]]], folder: Path, tmp_path: Path
+) -> None:
+    (folder / "m-large.pdf").write_bytes(b"%PDF-1.4\n" + os.urandom(3 << 20))
+    with small_disk(tmp_path / "disk", megabytes=2) as disk:
+        environment["ARSIP_BLOB_URL"] = f"file://{disk}"
+        done = subprocess.run(
+            [ARSIP, "ingest", folder], env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 69
+        assert "the disk is full; free some space and run the command again [disk_full]" in done.stderr
+        enlarge(disk, megabytes=64)
+        documents = {line["document"]["name"]: line["document"] for line in ingest(folder) if "document" in line}
+    assert documents["m-large.pdf"]["status"] == "FAILED"
     assert documents["a-good.png"]["status"] == documents["z-good.pdf"]["status"] == "PROCESSED"
 
 

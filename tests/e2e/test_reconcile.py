@@ -34,11 +34,10 @@ def test_every_reason_for_which_a_file_is_not_in_the_archive(arsip: Arsip, tmp_p
     of = "(SELECT document_id FROM document_sources WHERE path LIKE '%/{}.pdf')"
     with database.session() as session:
         session.execute(text(f"UPDATE documents SET status = 'PROCESSING' WHERE id = {of.format('unfinished')}"))
-        session.execute(text(f"UPDATE documents SET status = 'PARTIAL' WHERE id = {of.format('partial')}"))
         session.execute(
             text(
-                "UPDATE pages SET status = 'FAILED', failure_code = 'engine_crashed', failure_reason = 'it died' "
-                f"WHERE document_id = {of.format('partial')}"
+                "UPDATE documents SET status = 'PARTIAL', failure_code = 'engine_crashed', "
+                f"failure_reason = 'page 1 of 1 could not be read; it died' WHERE id = {of.format('partial')}"
             )
         )
         session.execute(text(f"DELETE FROM search_pages WHERE document_id = {of.format('not-indexed')}"))
@@ -68,7 +67,7 @@ def test_every_reason_for_which_a_file_is_not_in_the_archive(arsip: Arsip, tmp_p
     assert by_name["empty.pdf"]["code"] == "empty_file"
     assert by_name["failed.pdf"]["code"] == "corrupt_document"
     assert by_name["copy.pdf"]["document_id"] == by_name["fine.pdf"]["document_id"]
-    assert by_name["partial.pdf"]["reason"] == "page 1 of 1 failed: it died"
+    assert by_name["partial.pdf"]["reason"] == "page 1 of 1 could not be read; it died"
     assert summary["summary"]["files"] == 12
     assert summary["summary"]["archived"] == 2
 

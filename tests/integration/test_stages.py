@@ -17,6 +17,7 @@ from pipeline.errors import (
     TransientError,
     WorkerDied,
 )
+from pipeline.numbers import NumberPattern
 from pipeline.reading.types import DocumentInfo, PageReading
 from pipeline.sandbox.reader import TASKS, DocumentReader, open_reader
 from pipeline.sandbox.sandbox import Sandbox, SandboxLimits
@@ -77,6 +78,18 @@ def test_a_mixed_pdf_is_read_page_by_page(archive: Archive, tmp_path: Path) -> N
     word = next(word for word in found[1].words if "pemeliharaan" in word[0])
     assert 0 < word[1] < word[3] < found[1].width
     assert 0 < word[2] < word[4] < found[1].height
+
+
+def test_a_number_pattern_that_backtracks_without_end_costs_the_number_alone(archive: Archive, tmp_path: Path) -> None:
+    endless = NumberPattern(name="endless", expression=r"(?P<number>(?:\w+\s?)+)!$")
+    settings = archive.settings.model_copy(update={"number_patterns": (endless,)})
+    take_in(archive, save_pdf(tmp_path / "surat.pdf", RICH))
+    assert drain(Archive(settings, archive.database, archive.blobs, archive.index)) == []
+
+    document, _ = stored(archive)
+    assert (document.status, document.extracted_doc_number) == ("PROCESSED", None)
+    assert "10 s" in document.ocr_metadata["number_error"]
+    assert archive.index.search(SearchQuery("pemeliharaan")).documents == 1
 
 
 def test_a_document_that_cannot_be_opened_fails_for_good(archive: Archive, tmp_path: Path) -> None:

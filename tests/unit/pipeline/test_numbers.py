@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.numbers import DocumentNumber, PageText, find_document_number
+from pipeline.numbers import DocumentNumber, NumberPattern, PageText, find_document_number
 from pipeline.reading.tasks import tasks
 from pipeline.reading.types import WordRow
-from pipeline.settings import NumberPattern
 
 GLYPH, HEIGHT = 6.0, 10.0
 """Points: how wide a character and how high a line is on the pages that are laid out here."""
@@ -230,17 +229,6 @@ def test_patterns_of_the_settings_replace_the_own_ones() -> None:
     assert found
     assert (found.value, found.pattern) == ("K77", "berkas")
     assert find_document_number([PageText(1, text, [])], patterns=[]) is None
-
-
-def test_a_pattern_that_backtracks_without_end_is_left_out_and_told() -> None:
-    endless = NumberPattern(name="endless", expression=r"(?P<number>(?:\w+\s?)+)!$")
-    sound = NumberPattern(name="berkas", expression=r"berkas\s(?P<number>[a-z]\d+)")
-    text = "a1 " * 100 + "Berkas K77"
-    slow: list[NumberPattern] = []
-    found = find_document_number([PageText(1, text, [])], patterns=[endless, sound], on_slow=slow.append)
-    assert found
-    assert found.value == "K77"
-    assert slow == [endless]
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_a_wrong_number_pattern_is_refused_with_what_is_wrong(expression: str, f
         ("ARSIP_RASTER_DPI", "many", "ARSIP_RASTER_DPI: Input should be a valid integer"),
         ("ARSIP_INDEX_QUEUE__TIME_LIMIT", "-1", "ARSIP_INDEX_QUEUE__TIME_LIMIT: Input should be greater than 0"),
         ("ARSIP_WORKER_MAX_JOBS", "0", "ARSIP_WORKER_MAX_JOBS: Input should be greater than 0"),
-        ("WORKER_MAX_JOBS", "0", "WORKER_MAX_JOBS: Input should be greater than 0"),
+        ("WORKER_MAX_JOBS", "0", "ARSIP_WORKER_MAX_JOBS: Input should be greater than 0"),
         ("ARSIP_DEFAULT_OCR_QUEUE", "ocr.nobody", "default_ocr_queue is 'ocr.nobody', which is no key of ocr_queues"),
         ("ARSIP_OCR_QUEUES", '{"tesseract', ".*ocr_queues.*it has to be JSON"),
         ("REDIS_QUEUE", '["ingest', "ARSIP_WORKER_QUEUES: EOF while parsing"),

@@ -41,6 +41,28 @@ def test_each_page_is_drawn_once_and_a_damaged_one_fails_when_it_is_asked_for(tm
     document.close()
 
 
+def test_pictures_of_pages_outside_the_batch_are_forgotten(tmp_path: Path) -> None:
+    document = _CountingDocument(save_pdf(tmp_path / "scan.pdf", *letter_pictures(4)))
+    rasters = Rasters(document)
+    for number in (1, 2, 4):
+        rasters.keep_only([number])
+        rasters.get(number, RULES)
+        assert {kept for kept, _ in rasters._drawn} == {number}
+    rasters.close()
+    document.close()
+
+
+def test_a_page_that_could_not_be_drawn_is_tried_anew(tmp_path: Path) -> None:
+    document = _CountingDocument(save_pdf(tmp_path / "scan.pdf", *letter_pictures(4)))
+    rasters = Rasters(document)
+    for _ in range(2):
+        with pytest.raises(CorruptPage):
+            rasters.get(3, RULES)
+    assert document.drawn == [3, 3]
+    rasters.close()
+    document.close()
+
+
 def test_what_nobody_takes_is_forgotten(tmp_path: Path) -> None:
     with open_document(save_pdf(tmp_path / "scan.pdf", *letter_pictures(4)), Limits(10, 10)) as document:
         rasters = Rasters(document)

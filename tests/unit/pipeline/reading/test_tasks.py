@@ -45,7 +45,7 @@ class Child:
 
     def recognize(self, file: Path, number: int = 1, engine: str = "null", languages: str = "eng") -> Any:
         spec = asdict(EngineSpec(engine, {}, languages))
-        drawn = self._call("draw_page", file, number=number, raster=RASTER, engine=spec)
+        drawn = self._call("draw_page", file, number=number, batch=[number], raster=RASTER, engine=spec)
         if drawn["blank"]:
             return drawn["blank"]
         (page,) = self._call("recognize_pages", file, numbers=[number], ahead=[], raster=RASTER, engine=spec)

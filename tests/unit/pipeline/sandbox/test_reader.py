@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import CorruptDocument, EngineCrashed, UnsupportedType
+from pipeline.numbers import DocumentNumber, PageText
 from pipeline.reading.types import DocumentInfo, Drawing, EngineSpec, PageMethod
 from pipeline.sandbox.reader import DocumentReader, open_reader
 from pipeline.sandbox.sandbox import Sandbox, SandboxLimits
@@ -19,6 +20,7 @@ from tests.factories import LETTER, letter_picture, save_pdf
 
 NULL = EngineSpec("null", {}, "eng", memory_mb=512)
 DRAWN = Drawing(number=1, result_key="a" * 64, width=10.0, height=20.0, unit="px", blank=None)
+NUMBER: dict[str, Any] = {"value": "4/2026", "page": 1, "box": (1, 2, 3, 4), "confidence": 0.9, "pattern": "letter"}
 READ = {"number": 1, "status": "DONE", "text": "one", "words": [["one", 1, 2, 3, 4, 1.0]]}
 
 
@@ -44,7 +46,7 @@ def test_a_document_is_inspected_read_and_recognised(reader: DocumentReader, tmp
     assert first.words[0][0] == "PT"
     assert second.status == PageStatus.PENDING
 
-    drawing = reader.draw_page(path, 2, NULL, seconds=60)
+    drawing = reader.draw_page(path, 2, NULL, batch=[2], seconds=60)
     assert (drawing.number, drawing.unit, drawing.blank) == (2, "pt", None)
     (page,) = reader.recognize_pages(path, [drawing], NULL, seconds=60)
     assert (page.status, page.engine, page.text) == (PageStatus.DONE, "null", "")
@@ -74,8 +76,12 @@ def recognize(reader: DocumentReader, path: Path) -> object:
     return reader.recognize_pages(path, [DRAWN], NULL, seconds=60)
 
 
+def number(reader: DocumentReader, path: Path) -> object:
+    return reader.find_number([PageText(1, str(path), [])], None, seconds=60)
+
+
 def draw(reader: DocumentReader, path: Path) -> object:
-    return reader.draw_page(path, 1, NULL, seconds=60)
+    return reader.draw_page(path, 1, NULL, batch=[1], seconds=60)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +103,9 @@ def draw(reader: DocumentReader, path: Path) -> object:
         (draw, asdict(DRAWN) | {"number": 2}),
         (draw, asdict(DRAWN) | {"blank": READ | {"number": 2}}),
         (draw, asdict(DRAWN) | {"width": "wide"}),
+        (number, NUMBER | {"value": "1" * 401}),
+        (number, NUMBER | {"value": "4\x005"}),
+        (number, NUMBER | {"page": "first"}),
     ],
 )
 def test_nonsense_is_refused(liar: DocumentReader, task: Callable[[DocumentReader, Path], Any], answer: object) -> None:
@@ -109,3 +118,5 @@ def test_the_liar_is_believed_when_it_tells_the_truth(liar: DocumentReader) -> N
     assert inspect(liar, Path(json.dumps(answer))) == DocumentInfo("application/pdf", 100)
     assert recognize(liar, Path(json.dumps([READ])))
     assert draw(liar, Path(json.dumps(asdict(DRAWN)))) == DRAWN
+    assert number(liar, Path(json.dumps(NUMBER))) == DocumentNumber(**NUMBER)
+    assert number(liar, Path("null")) is None
