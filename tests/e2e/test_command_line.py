@@ -4,6 +4,8 @@ import signal
 from pathlib import Path
 
 import pytest
+from reportlab.platypus import SimpleDocTemplate, Table
+from sqlalchemy import text
 
 from pipeline.database import Database
 from tests.e2e.conftest import Arsip
@@ -69,6 +71,45 @@ def test_json_tells_each_file_and_the_same_command_resumes(arsip: Arsip, folder:
     again = lines(arsip("ingest", folder / "old", folder / "surat.png", "--json", "--workers", "0"))
     assert [line["outcome"] for line in again if "path" in line] == ["unchanged", "unchanged"]
     assert again[-1]["summary"]["unchanged"] == 2
+
+
+def test_filters_narrow_down_what_is_listed_and_found(arsip: Arsip, folder: Path, database: Database) -> None:
+    minutes = [f"Notulen rapat pemeliharaan gedung arsip, acara {number}" for number in range(10)]
+    save_pdf(folder / "rapat_1.pdf", tuple(minutes))
+    truncated = save_pdf(folder / "rusak.pdf", tuple(minutes))
+    truncated.write_bytes(truncated.read_bytes()[:200])
+    assert arsip("ingest", folder, "--workers", "2").returncode == 1
+    with database.session() as session:
+        session.execute(text("UPDATE documents SET created_at = '2020-05-17 12:00' WHERE name = 'rapat_1.pdf'"))
+
+    def named(*command: str) -> set[str]:
+        return {row["name"] for row in lines(arsip(*command, "--json"))}
+
+    letters = {"surat.png", "mixed.pdf"}
+    for command in (("documents", "list"), ("search", "pemeliharaan")):
+        assert named(*command, "--status", "processed") == {*letters, "rapat_1.pdf"}
+        assert named(*command, "--name", "RAPAT_?.pdf") == {"rapat_1.pdf"}
+        assert named(*command, "--number", "045/2026") == letters
+        assert named(*command, "--until", "2020-05-17") == {"rapat_1.pdf"}
+        assert named(*command, "--since", "2020-05-18", "--status", "processed") == letters
+        assert len(named(*command, "--limit", "1", "--offset", "1")) == 1
+    assert named("documents", "list", "--status", "failed") == {"rusak.pdf"}
+
+
+def test_tables_are_stored_as_rows_of_cells_when_asked_for(arsip: Arsip, tmp_path: Path) -> None:
+    rows = [["Uraian pekerjaan", "Jumlah"], ["Pemeliharaan mesin pemotong kertas", "12"], ["Rak arsip", "7"]]
+    grid = [("GRID", (0, 0), (-1, -1), 1, "black")]
+    SimpleDocTemplate(str(tmp_path / "table.pdf")).build([Table(rows, style=grid)])
+    assert arsip("ingest", tmp_path / "table.pdf", "--tables", "--workers", "1").returncode == 0
+    _, page = lines(arsip("documents", "show", "1", "--json", "--words"))
+    assert page["tables"] == [rows]
+
+
+def test_whoever_waits_for_workers_that_nobody_started_is_told(folder: Path, environment: dict[str, str]) -> None:
+    with running([ARSIP, "ingest", folder, "--workers", "0"], environment) as ingest:
+        assert ingest.stderr
+        told = next(line for line in ingest.stderr if b"no worker takes" in line)
+    assert b"no worker takes ingest: documents wait until `arsip worker` runs somewhere" in told
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
