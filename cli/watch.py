@@ -28,6 +28,7 @@ PATIENCE = 30.0
 """Seconds for which a server may be away before the command gives up."""
 HINT_AFTER = 10.0
 """Seconds that workers have to tell of themselves."""
+HINT_EVERY = 60.0
 PLAIN_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -81,7 +82,7 @@ class Watch:
                 self._doorbell.ring_all()
             self._poll()
             if now >= self._hint_at:
-                self._hint_at = math.inf if self._hint() else now + HINT_AFTER
+                self._hint_at = math.inf if self._hint() else now + HINT_EVERY
             self._well_at = time.monotonic()
         except (StorageUnavailable, QueueUnavailable):
             # A server that restarts is back soon; the workers wait for it too.

@@ -46,8 +46,8 @@ class Escalation(StrEnum):
     FAILED = "FAILED"
 
 
-READ_PAGES = (Stage.OCR, Stage.ESCALATE)
-"""The stages whose jobs read pages by an engine."""
+READ_PAGES = (Stage.INGEST, Stage.OCR, Stage.ESCALATE)
+"""The stages whose jobs read pages; a document's ingest job sees to all of them."""
 
 FINAL = frozenset({DocumentStatus.PROCESSED, DocumentStatus.PARTIAL, DocumentStatus.FAILED})
 

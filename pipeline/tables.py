@@ -138,6 +138,7 @@ class Page(Reading, Base):
     __table_args__ = (
         _one_of("status", PageStatus),
         _one_of("escalation", Escalation),
+        Index("ix_pages_pending", "document_id", "number", postgresql_where=text("status = 'PENDING'")),
         Index("ix_pages_result_key", "result_key", postgresql_where=text("result_key IS NOT NULL")),
         Index("ix_pages_escalated_at", "escalated_at", postgresql_where=text("escalated_at IS NOT NULL")),
     )

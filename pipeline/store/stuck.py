@@ -17,16 +17,13 @@ UNFINISHED = (DocumentStatus.PENDING, DocumentStatus.PROCESSING)
 def documents_without_work(session: Session, limit: int) -> Sequence[int]:
     """Ids of unfinished documents that have no live job, or a page that none of their live jobs will read."""
     live = exists().where(Job.document_id == Document.id, Job.status.in_(LIVE))
-    ingesting = exists().where(Job.document_id == Document.id, Job.stage == Stage.INGEST, Job.status.in_(LIVE))
-    orphan = exists().where(
-        Page.document_id == Document.id, Page.status == PageStatus.PENDING, ~_covered_by_live_job(), ~ingesting
-    )
+    orphan = exists().where(Page.document_id == Document.id, Page.status == PageStatus.PENDING, ~_covered_by_live_job())
     query = select(Document.id).where(Document.status.in_(UNFINISHED), or_(~live, orphan))
     return session.scalars(query.order_by(Document.id).limit(limit)).all()
 
 
 def pages_without_work(session: Session, document_id: int) -> Sequence[int]:
-    """Numbers of the document's pending pages that no live OCR job covers."""
+    """Numbers of the document's pending pages that no live job will read."""
     query = select(Page.number).where(
         Page.document_id == document_id, Page.status == PageStatus.PENDING, ~_covered_by_live_job()
     )
@@ -59,6 +56,7 @@ def restart(
 
 
 def _covered_by_live_job() -> ColumnElement[bool]:
+    """An ingest job, which has no range, sees to all pages."""
     return exists().where(
         Job.document_id == Page.document_id,
         Job.stage.in_(READ_PAGES),

@@ -77,6 +77,21 @@ def test_a_document_that_was_left_goes_on(archive: Archive, settings: Settings, 
     assert count(archive.database, "SELECT count(*) FROM search_pages") == 3
 
 
+def test_a_page_that_was_left_goes_on_though_another_document_waits(
+    archive: Archive, mixed: Path, tmp_path: Path
+) -> None:
+    execute(
+        archive,
+        "UPDATE documents SET status = 'PROCESSING'",
+        "UPDATE pages SET status = 'PENDING', text = NULL WHERE number = 3",
+        "UPDATE jobs SET status = 'PENDING' WHERE stage = 'ocr' AND first_page = 2",
+        "UPDATE jobs SET last_page = 2 WHERE stage = 'ocr'",
+    )
+    take_in(archive, save_pdf(tmp_path / "other.pdf", RICH))
+    recover(archive)
+    assert count(archive.database, f"{LIVE_JOBS} AND stage = 'ocr' AND first_page = 3") == 1
+
+
 def test_what_somebody_works_on_is_left_alone(archive: Archive, tmp_path: Path) -> None:
     take_in(archive, save_pdf(tmp_path / "letter.pdf", RICH))
     for status in ("PENDING", "RUNNING"):

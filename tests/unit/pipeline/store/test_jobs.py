@@ -1,10 +1,11 @@
 """The lease: who may work on a job, and whose results count. On a real PostgreSQL and its clock."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from pipeline.archive import Archive
 from pipeline.database import Database
@@ -107,3 +108,32 @@ def test_a_running_job_whose_worker_died_is_rung_for_again(archive: Archive, job
     assert claim(archive.database, job_id, seconds=-1)
     with archive.database.session() as session:
         assert jobs.take_waiting(session, "ingest", 10, again_after=-1) == [job_id]
+
+
+def test_jobs_to_ring_for_are_found_without_a_look_at_those_that_are_done(database: Database) -> None:
+    asked: list[tuple[str, object]] = []
+    with database.session() as session:
+        session.execute(
+            text(
+                "INSERT INTO documents (media_type, sha256, name, size_bytes, status, languages, ocr_queue) "
+                "SELECT 'application/pdf', i::text, 'x', 1, 'PROCESSED', 'eng', 'q' FROM generate_series(1, 20000) i"
+            )
+        )
+        for stage, status in (("ingest", "COMPLETED"), ("index", "PENDING")):
+            session.execute(
+                text(
+                    "INSERT INTO jobs (document_id, stage, queue, status) "
+                    f"SELECT id, '{stage}', '{stage}', '{status}' FROM documents"
+                )
+            )
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE jobs"))
+    event.listen(database.engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+    with database.session() as session:
+        assert jobs.take_waiting(session, "ingest", 1000, again_after=60) == []
+    statement, parameters = asked[-1]
+    with closing(database.engine.raw_connection()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {statement}", parameters)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "ix_jobs_pending" in plan, plan
+    assert "Seq Scan on jobs" not in plan, plan
