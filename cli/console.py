@@ -16,7 +16,7 @@ STATUS_STYLES = {"PROCESSED": "green", "PARTIAL": "yellow", "FAILED": "red", "DO
 
 
 def out() -> Console:
-    """For people; a pipe gets lines that are not wrapped."""
+    """For people; a pipe gets lines of up to 200 characters."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=200)
 
