@@ -23,11 +23,6 @@ logger = logging.getLogger(__name__)
 
 EXIT_KILLED = 130
 
-POLL_MILLISECONDS = 250
-"""How long an idle worker sleeps at most between two looks at a queue; dramatiq's default is 1000.
-
-With 100, looking took a third of what a worker needs besides recognising."""
-
 PREFETCH = 2
 """Messages of a queue in hand, the running one included. With 1 the worker idles for a poll after every job."""
 
@@ -47,7 +42,7 @@ def run_worker(settings: Settings, queues: Collection[str], *, supervisor: int |
     _stop_on_signals(stop)
     recycling = Recycling(settings)
     with open_workbench(settings, recycling, queues=queues, nonce=nonce) as bench:
-        worker = start_threads(bench, queues)
+        worker = start_threads(bench, queues, settings)
         while not stop.wait(0.5) and supervisor in {None, os.getppid()}:
             if all(thread.is_alive() for thread in worker.workers):
                 continue
@@ -59,9 +54,10 @@ def run_worker(settings: Settings, queues: Collection[str], *, supervisor: int |
     return EXIT_RECYCLED if recycling.is_due and not stop.is_set() else 0
 
 
-def start_threads(bench: Workbench, queues: Collection[str]) -> Worker:
+def start_threads(bench: Workbench, queues: Collection[str], settings: Settings) -> Worker:
     """dramatiq's threads: one that works, and those that fetch messages."""
-    worker = Worker(bench.broker, queues=set(queues) or None, worker_timeout=POLL_MILLISECONDS, worker_threads=1)
+    sleep = max(1, round(settings.worker_sleep * 1000))
+    worker = Worker(bench.broker, queues=set(queues) or None, worker_timeout=sleep, worker_threads=1)
     worker.queue_prefetch = PREFETCH
     bench.broker.emit_after("process_boot")
     worker.start()

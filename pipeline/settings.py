@@ -6,7 +6,7 @@ operators of the older PHP system know (`WORKER_MAX_JOBS`, `REDIS_QUEUE`, ...) w
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -169,6 +169,16 @@ class Settings(BaseSettings):
         int | None, Field(gt=0, validation_alias=_legacy("WORKER_MAX_TRIES", "WORKER_MAX_TRIES"))
     ] = None
     """Tries of a job on every queue, the first one included; replaces the queues' own `retries`."""
+    worker_timeout: Annotated[
+        float | None, Field(gt=0, validation_alias=_legacy("WORKER_TIMEOUT", "WORKER_TIMEOUT"))
+    ] = None
+    """Seconds that a job of any queue may take; replaces the queues' own `time_limit`."""
+    worker_sleep: Annotated[Seconds, Field(validation_alias=_legacy("WORKER_SLEEP", "WORKER_SLEEP"))] = 0.25
+    """Seconds that an idle worker sleeps at most between two looks at a queue. With 0.1, looking
+    took a third of what a worker needs besides recognising."""
+    queue_connection: Annotated[
+        Literal["redis"], Field(validation_alias=_legacy("QUEUE_CONNECTION", "QUEUE_CONNECTION"))
+    ] = "redis"
 
     @field_validator("home")
     @classmethod
@@ -240,6 +250,10 @@ class Settings(BaseSettings):
         """How many pages one job of an OCR queue has."""
         queue = self.named_ocr_queues.get(ocr_queue)
         return max(self.pages_per_job, queue.batch_size if queue else 1)
+
+    def time_limit(self, queue: str) -> float:
+        """Seconds that a job of this queue may take."""
+        return self.worker_timeout or self.queues[queue].time_limit
 
     def tries(self, queue: str) -> int:
         """How often a job of this queue is started before it fails for good."""

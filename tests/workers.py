@@ -13,13 +13,13 @@ from pipeline.settings import Settings
 
 @contextmanager
 def working(settings: Settings, *middleware: Middleware) -> Iterator[Worker]:
-    with open_workbench(settings, *middleware) as bench, threads(bench) as worker:
+    with open_workbench(settings, *middleware) as bench, threads(bench, settings) as worker:
         yield worker
 
 
 @contextmanager
-def threads(bench: Workbench) -> Iterator[Worker]:
-    worker = start_threads(bench, ())
+def threads(bench: Workbench, settings: Settings) -> Iterator[Worker]:
+    worker = start_threads(bench, (), settings)
     try:
         yield worker
     finally:

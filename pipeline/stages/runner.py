@@ -69,7 +69,7 @@ class JobRunner:
         if lease is None:
             logger.debug("job %d is done, gone or in other hands", job_id)
             return
-        ends_at = monotonic() + settings.queues[lease.queue].time_limit
+        ends_at = monotonic() + settings.time_limit(lease.queue)
         work = Work(self._archive, self._reader, lease, ends_at, self._stopping)
         try:
             with LeaseKeeper(self._archive.database, lease, settings):

@@ -50,7 +50,7 @@ class Work:
             raise Interrupted(f"the worker stopped before job {self.lease.job_id} was done")
         left = self.ends_at - monotonic()
         if left <= 0:
-            limit = self.archive.settings.queues[self.lease.queue].time_limit
+            limit = self.archive.settings.time_limit(self.lease.queue)
             raise EngineTimedOut(
                 f"document {self.lease.document_id}: the {self.lease.stage} job did not end within {limit:g} s; "
                 "raise the queue's time_limit if documents of this size are usual"

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from pipeline.database import Database
 from tests.e2e.conftest import Arsip
-from tests.factories import letter_pictures, save_pdf
+from tests.factories import RICH, letter_pictures, save_pdf
 from tests.processes import ARSIP, count, lines, running, wait_until
 
 
@@ -71,6 +71,24 @@ def test_json_tells_each_file_and_the_same_command_resumes(arsip: Arsip, folder:
     again = lines(arsip("ingest", folder / "old", folder / "surat.png", "--json", "--workers", "0"))
     assert [line["outcome"] for line in again if "path" in line] == ["unchanged", "unchanged"]
     assert again[-1]["summary"]["unchanged"] == 2
+
+
+def test_a_person_is_told_of_each_bad_file_and_what_to_do(arsip: Arsip, folder: Path) -> None:
+    (folder / "notes.pdf").write_text("only words")
+    cut = save_pdf(folder / "rusak.pdf", RICH)
+    cut.write_bytes(cut.read_bytes()[:200])
+    done = arsip("ingest", folder, "--workers", "1")
+    assert done.returncode == 1
+    told = done.stdout.splitlines()
+    (refused,) = (line for line in told if "notes.pdf" in line)
+    assert refused.startswith("failed")
+    assert "plain text" in refused
+    assert "[unsupported_type]" in refused
+    (broken,) = (line for line in told if "rusak.pdf" in line)
+    assert broken.startswith("FAILED")
+    assert "qpdf" in broken
+    assert "4 files: 3 accepted, 1 failed" in done.stdout
+    assert "3 documents: 1 FAILED, 2 PROCESSED" in done.stdout
 
 
 def test_filters_narrow_down_what_is_listed_and_found(arsip: Arsip, folder: Path, database: Database) -> None:

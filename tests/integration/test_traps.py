@@ -121,7 +121,7 @@ def test_l2_a_retry_policy_that_raises(archive: Archive, settings: Settings, job
     fail_once(lambda: None)
     with open_workbench(settings) as bench:
         bench.broker.get_actor(actor_name(QUEUE)).options["retry_when"] = broken_policy
-        with threads(bench):
+        with threads(bench, settings):
             wait_until_processed(archive)
     assert tries(archive) == 2
 
@@ -150,7 +150,7 @@ def test_l3_the_time_limit_does_not_strike_in_a_hook(archive: Archive, settings:
 def test_l4_nothing_is_chained_by_messages(archive: Archive, settings: Settings, job_id: int) -> None:
     with open_workbench(settings) as bench:
         assert not any(isinstance(middleware, Callbacks | Pipelines) for middleware in bench.broker.middleware)
-        with threads(bench):
+        with threads(bench, settings):
             wait_until_processed(archive)
 
 
@@ -179,7 +179,7 @@ def test_s2_the_reply_to_a_fetch_is_lost(archive: Archive, settings: Settings, j
     with open_workbench(settings) as bench:
         wait_until(lambda: bench.broker.client.llen(LIST) == 1)
         bench.broker.do_fetch(QUEUE, 1)
-        with threads(bench):
+        with threads(bench, settings):
             wait_until_processed(archive)
     assert tries(archive) == 1
 
@@ -189,7 +189,7 @@ def test_s3_an_undecodable_message_strands_its_neighbours(archive: Archive, sett
         wait_until(lambda: bench.broker.client.llen(LIST) == 1)
         bench.broker.client.hset(MESSAGES, "garbage", b"\xff\x00 this is no message")
         bench.broker.client.lpush(LIST, "garbage")
-        with threads(bench):
+        with threads(bench, settings):
             wait_until_processed(archive)
     assert tries(archive) == 1
 

@@ -18,7 +18,13 @@ def test_the_environment_is_read_with_the_prefix(monkeypatch: pytest.MonkeyPatch
 
 def test_the_names_of_the_older_system_work_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKER_MAX_TRIES", "5")
-    assert Settings().tries("ingest") == Settings().tries("ocr.tesseract") == 5
+    monkeypatch.setenv("WORKER_TIMEOUT", "90")
+    monkeypatch.setenv("WORKER_SLEEP", "3")
+    monkeypatch.setenv("QUEUE_CONNECTION", "redis")
+    settings = Settings()
+    assert settings.tries("ingest") == settings.tries("ocr.tesseract") == 5
+    assert settings.time_limit("ingest") == settings.time_limit("index") == 90
+    assert settings.worker_sleep == 3
 
 
 @pytest.mark.parametrize(
@@ -68,6 +74,7 @@ def test_a_wrong_number_pattern_is_refused_with_what_is_wrong(expression: str, f
         ("ARSIP_INDEX_QUEUE__TIME_LIMIT", "-1", "ARSIP_INDEX_QUEUE__TIME_LIMIT: Input should be greater than 0"),
         ("ARSIP_WORKER_MAX_JOBS", "0", "ARSIP_WORKER_MAX_JOBS: Input should be greater than 0"),
         ("WORKER_MAX_JOBS", "0", "ARSIP_WORKER_MAX_JOBS: Input should be greater than 0"),
+        ("QUEUE_CONNECTION", "database", "ARSIP_QUEUE_CONNECTION: Input should be 'redis'"),
         ("ARSIP_DEFAULT_OCR_QUEUE", "ocr.nobody", "default_ocr_queue is 'ocr.nobody', which is no key of ocr_queues"),
         ("ARSIP_OCR_QUEUES", '{"tesseract', ".*ocr_queues.*it has to be JSON"),
         ("REDIS_QUEUE", '["ingest', "ARSIP_WORKER_QUEUES: EOF while parsing"),
