@@ -174,11 +174,12 @@ class Settings(BaseSettings):
     ] = None
     """Seconds that a job of any queue may take; replaces the queues' own `time_limit`."""
     worker_sleep: Annotated[Seconds, Field(validation_alias=_legacy("WORKER_SLEEP", "WORKER_SLEEP"))] = 0.25
-    """Seconds that an idle worker sleeps at most between two looks at a queue. With 0.1, looking
-    took a third of what a worker needs besides recognising."""
+    """Seconds that an idle worker sleeps at most between two looks at a queue. With 0.1, looking took a third of what a
+    worker needs besides recognising."""
     queue_connection: Annotated[
         Literal["redis"], Field(validation_alias=_legacy("QUEUE_CONNECTION", "QUEUE_CONNECTION"))
     ] = "redis"
+    """The older system had others too; whoever still names one is told."""
 
     @field_validator("home")
     @classmethod
