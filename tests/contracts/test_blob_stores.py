@@ -104,7 +104,7 @@ def test_a_source_that_breaks_leaves_nothing_behind(store: tuple[BlobStore, Path
 
 def test_a_blob_that_is_not_there(store: tuple[BlobStore, Path]) -> None:
     blobs, _ = store
-    with pytest.raises(NotFound, match=r"ab{63}.*ingest the file again"), blobs.local_copy("a" + "b" * 63):
+    with pytest.raises(NotFound, match=r"ab{63}.*ingest --rehash"), blobs.local_copy("a" + "b" * 63):
         pytest.fail("there is no such blob")
 
 
