@@ -67,8 +67,9 @@ class Database:
 def _translated(error: DBAPIError | PoolTimeout) -> StorageUnavailable:
     cause = getattr(error, "orig", None) or error
     reason = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
-    if getattr(cause, "pgcode", None) == DISK_FULL:
+    code = getattr(cause, "pgcode", None)
+    if code == DISK_FULL:
         return DiskFull(f"PostgreSQL's disk is full ({reason}); free some space, the work is tried again")
-    if getattr(cause, "pgcode", None) == QUERY_CANCELED:
+    if code == QUERY_CANCELED:
         return StatementTimedOut(f"PostgreSQL did not end a statement in time ({reason})")
     return StorageUnavailable(f"PostgreSQL is not reachable ({reason}); check the server and ARSIP_DATABASE_URL")

@@ -32,7 +32,7 @@ class NumberPattern(BaseModel):
     @classmethod
     def _compiles_with_group(cls, value: str) -> str:
         try:
-            groups = re.compile(value).groupindex
+            groups = re.compile(value, re.IGNORECASE).groupindex
         except re.error as error:
             raise ValueError(f"{value!r} is no regular expression: {error}") from error
         if "number" not in groups:

@@ -50,8 +50,9 @@ class FolderRule(BaseModel):
     languages: str | None = None
 
 
-def _legacy(name: str, *old: str) -> AliasChoices:
-    return AliasChoices(f"ARSIP_{name}", *old)
+def _legacy(name: str, older: str | None = None) -> AliasChoices:
+    """The variables of a setting that the older system has too, mostly under the same name without the prefix."""
+    return AliasChoices(f"ARSIP_{name}", older or name)
 
 
 def _with_scheme(url: SecretStr, *schemes: str) -> SecretStr:
@@ -155,30 +156,22 @@ class Settings(BaseSettings):
     """How long a worker that is told to stop may finish the page in hand."""
     quarantine_after_deaths: Annotated[int, Field(gt=0)] = 3
     """After so many dead workers a job is split into single pages, and a page that goes on is given up."""
-    worker_max_jobs: Annotated[int, Field(gt=0, validation_alias=_legacy("WORKER_MAX_JOBS", "WORKER_MAX_JOBS"))] = 1000
+    worker_max_jobs: Annotated[int, Field(gt=0, validation_alias=_legacy("WORKER_MAX_JOBS"))] = 1000
     """A worker is replaced after so many jobs."""
-    worker_memory_limit: Annotated[
-        Megabytes, Field(validation_alias=_legacy("WORKER_MEMORY_LIMIT", "WORKER_MEMORY_LIMIT"))
-    ] = 512
+    worker_memory_limit: Annotated[Megabytes, Field(validation_alias=_legacy("WORKER_MEMORY_LIMIT"))] = 512
     """Resident megabytes above which a worker is replaced after its job; its child has limits of its own."""
     worker_queues: Annotated[
         tuple[str, ...], NoDecode, Field(validation_alias=_legacy("WORKER_QUEUES", "REDIS_QUEUE"))
     ] = ()
     """Queues that a worker takes; empty: all. Names joined by commas, or a list in JSON."""
-    worker_max_tries: Annotated[
-        int | None, Field(gt=0, validation_alias=_legacy("WORKER_MAX_TRIES", "WORKER_MAX_TRIES"))
-    ] = None
+    worker_max_tries: Annotated[int | None, Field(gt=0, validation_alias=_legacy("WORKER_MAX_TRIES"))] = None
     """Tries of a job on every queue, the first one included; replaces the queues' own `retries`."""
-    worker_timeout: Annotated[
-        float | None, Field(gt=0, validation_alias=_legacy("WORKER_TIMEOUT", "WORKER_TIMEOUT"))
-    ] = None
+    worker_timeout: Annotated[float | None, Field(gt=0, validation_alias=_legacy("WORKER_TIMEOUT"))] = None
     """Seconds that a job of any queue may take; replaces the queues' own `time_limit`."""
-    worker_sleep: Annotated[Seconds, Field(validation_alias=_legacy("WORKER_SLEEP", "WORKER_SLEEP"))] = 0.25
+    worker_sleep: Annotated[Seconds, Field(validation_alias=_legacy("WORKER_SLEEP"))] = 0.25
     """Seconds that an idle worker sleeps at most between two looks at a queue. With 0.1, looking took a third of what a
     worker needs besides recognising."""
-    queue_connection: Annotated[
-        Literal["redis"], Field(validation_alias=_legacy("QUEUE_CONNECTION", "QUEUE_CONNECTION"))
-    ] = "redis"
+    queue_connection: Annotated[Literal["redis"], Field(validation_alias=_legacy("QUEUE_CONNECTION"))] = "redis"
     """The older system had others too; whoever still names one is told."""
 
     @field_validator("home")

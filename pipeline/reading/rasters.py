@@ -44,10 +44,8 @@ class Rasters:
 
     def forget(self) -> None:
         """Forget what nobody took, and wait until nothing is drawn any more."""
-        for future in self._drawn.values():
-            future.cancel()
+        self.keep_only(())
         self._thread.submit(lambda: None).result()
-        self._drawn.clear()
 
     def close(self) -> None:
         self.forget()

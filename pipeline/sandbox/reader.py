@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from engines.types import SelfTest
 from pipeline.errors import EngineCrashed
+from pipeline.number_lines import LONGEST_LINE
 from pipeline.numbers import DocumentNumber, NumberPattern, PageText
 from pipeline.reading.types import (
     DocumentInfo,
@@ -31,8 +32,6 @@ T = TypeVar("T")
 TASKS = "pipeline.reading.tasks:tasks"
 DESCRIBE_SECONDS = 60.0
 """For importing an engine's module; its models are not loaded by that."""
-LONGEST_NUMBER = 400
-"""Characters; as many as a line has that is searched, and few enough for the database's index."""
 MEDIA_TYPE = re.compile(r"[a-z]+/[\w.+-]{1,80}")
 
 
@@ -158,7 +157,7 @@ class DocumentReader:
         told = None if patterns is None else [pattern.model_dump() for pattern in patterns]
         answer = self._sandbox(None).call("find_number", {"pages": texts, "patterns": told}, seconds=seconds)
         found = self._validated(self._number, answer)
-        if found and not (len(found.value) <= LONGEST_NUMBER and found.value.isprintable()):
+        if found and not (len(found.value) <= LONGEST_LINE and found.value.isprintable()):
             raise self._nonsense(f"the document number {found.value[:80]!r}")
         return found
 

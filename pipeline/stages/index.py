@@ -36,14 +36,15 @@ def index(work: Work) -> frozenset[str]:
         read = pages.listed(session, document.id)
         first = [pages.one(session, document.id, page.number) for page in read[:NUMBER_PAGES] if page.text]
     number, number_error = _number(work, first)
-    status = _final_status(read)
+    failed = [page for page in read if page.status == PageStatus.FAILED]
+    status = _final_status(read, failed)
     if status != DocumentStatus.FAILED:
         work.archive.index.upsert(_indexed(document, status, number, read))
     with work.document_locked() as (session, document):
         documents.finish(
             document,
             status,
-            error=_what_failed(read),
+            error=_what_failed(read, failed),
             indexed=status != DocumentStatus.FAILED,
             number=number.value if number else None,
             metadata=_metadata(read, number) | {"number_error": number_error},
@@ -54,6 +55,8 @@ def index(work: Work) -> frozenset[str]:
 
 def _number(work: Work, first: Sequence[Page]) -> tuple[DocumentNumber | None, str | None]:
     """The document's number, or why it could not be searched for, which keeps no document out of the index."""
+    if not first:
+        return None, None
     texts = [PageText(number=page.number, text=page.text or "", words=page.words or []) for page in first]
     try:
         # In the sandbox, as a pattern of the settings may backtrack without end.
@@ -67,8 +70,7 @@ def _number(work: Work, first: Sequence[Page]) -> tuple[DocumentNumber | None, s
         return None, str(error)
 
 
-def _final_status(read: Sequence[Page]) -> DocumentStatus:
-    failed = [page for page in read if page.status == PageStatus.FAILED]
+def _final_status(read: Sequence[Page], failed: Sequence[Page]) -> DocumentStatus:
     if not failed:
         return DocumentStatus.PROCESSED
     # A page that was read before, and cannot be read anew, keeps its text.
@@ -76,9 +78,8 @@ def _final_status(read: Sequence[Page]) -> DocumentStatus:
     return DocumentStatus.FAILED if nothing else DocumentStatus.PARTIAL
 
 
-def _what_failed(read: Sequence[Page]) -> ArsipError | None:
+def _what_failed(read: Sequence[Page], failed: Sequence[Page]) -> ArsipError | None:
     """All pages, or some: then with the code of the first of them."""
-    failed = [page for page in read if page.status == PageStatus.FAILED]
     if not failed:
         return None
     first = failed[0]

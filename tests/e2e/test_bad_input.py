@@ -26,6 +26,7 @@ from pipeline.stack import ensure_running, open_stack
 from pipeline.stack.postgres import SOCKET
 from pipeline.stack.server import socket_directory
 from tests.disks import enlarge, small_disk
+from tests.e2e.conftest import Arsip
 from tests.factories import RICH, letter_picture, letter_pictures, save_pdf, save_scan
 from tests.processes import ARSIP
 
@@ -150,14 +151,16 @@ def test_a_tiff_with_a_broken_second_page_is_partial(ingest: Callable[..., list[
 
 
 def test_a_full_disk_is_told_and_the_same_command_goes_on(
-    environment: dict[str, str], ingest: Callable[..., list[dict[str, Any]]], folder: Path, tmp_path: Path
+    arsip: Arsip,
+    environment: dict[str, str],
+    ingest: Callable[..., list[dict[str, Any]]],
+    folder: Path,
+    tmp_path: Path,
 ) -> None:
     (folder / "m-large.pdf").write_bytes(b"%PDF-1.4\n" + os.urandom(3 << 20))
     with small_disk(tmp_path / "disk", megabytes=2) as disk:
         environment["ARSIP_BLOB_URL"] = f"file://{disk}"
-        done = subprocess.run(
-            [ARSIP, "ingest", folder], env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
+        done = arsip("ingest", folder)
         assert done.returncode == 69
         assert "the disk is full; free some space and run the command again [disk_full]" in done.stderr
         enlarge(disk, megabytes=64)
